@@ -1,0 +1,112 @@
+"""The command line of `python -m stop.run`: what may be asked for, checked before anything is opened.
+
+Owns: options, their help, one clear line for what is wrong. Does not own: doing it (run). Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+WRONG_USAGE = 2
+LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
+    "--base-url": "no model with a server yet",
+    "--budget-usd": "no model that costs money yet; --budget-calls works",
+    "--budget-minutes": "--budget-calls works",
+    "--cluster": "work runs on this machine; --workers works",
+    "--preset": "the rule of the paper is --accept always",
+    "--control": "no controls yet; --scaffold best_of_n is the equal-budget comparison",
+    "--like": "no controls yet",
+    "--review": "no human review yet",
+    "--on-incident": "incidents are recorded and counted; the run goes on",
+    "--max-promotions-per-hour": "no promotion limit yet",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line that names the nearest option."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{self.prog}: {message}\n")
+
+    def checked(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parses; exits with status 2 and one line on wrong usage."""
+        found, unknown = self.parse_known_args(argv)
+        if unknown:
+            option = unknown[0].split("=")[0]
+            if option in LATER:
+                self.error(f"{option} is not available in this version: {LATER[option]}.")
+            known = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
+            near = difflib.get_close_matches(option, known, n=1)
+            self.error(f"no option {option}." + (f" Nearest: {near[0]}." if near else f" See {self.prog} --help."))
+        return found
+
+
+def number(least: int, what: str) -> Any:
+    """A whole number of at least `least`, for argparse."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a whole number of at least {least}")
+        return value
+
+    return convert
+
+
+def choice(name: str, choices: Sequence[str], later: Sequence[str] = ()) -> Any:
+    """One of the choices; those of the full command that do not exist yet are refused by name."""
+
+    def convert(text: str) -> str:
+        if text in choices:
+            return text
+        if text in later:
+            raise argparse.ArgumentTypeError(f"{name} {text!r} is not available in this version; found: {', '.join(choices)}")
+        near = difflib.get_close_matches(text, choices, n=1)
+        hint = f"nearest: {near[0]}; " if near else ""
+        raise argparse.ArgumentTypeError(f"no {name} {text!r}; {hint}found: {', '.join(choices)}")
+
+    return convert
+
+
+def run_parser() -> Parser:
+    """The options of stop.run. Defaults that belong to a run are those of RunConfig."""
+    p = Parser(
+        prog="python -m stop.run",
+        allow_abbrev=False,
+        description="Let a scaffold improve its own source, step after step, and keep the whole lineage. With no "
+        "argument: the tasks of the set quick, the model mutation, no key, no network, under a minute.",
+        epilog="Exit status: 0 done, 1 failed (or a replay that differs), 2 wrong usage, 130 interrupted and saved.",
+    )
+    add = p.add_argument
+    add("tasks", nargs="*", default=[], metavar="TASK|SET|PATH", help="tasks, sets or task folders (default: quick)")
+    add("--model", default="mutation", metavar="SPEC", help="mutation or scripted:FILE (default: mutation)")
+    add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version: scaffolds/NAME.py or a file (default: seed)")
+    add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
+    add("--policy", default="chain", type=choice("policy", ["chain"]), help="which version is the next parent (default: chain)")
+    add("--accept", default="better", type=choice("rule", ["better", "always"], ["paired"]), metavar="RULE",
+        help="better: a higher mean on a fresh val block; always: STOP's rule (default: better)")  # fmt: skip
+    add("--generations", type=number(0, "steps"), metavar="N", help="steps: attempts at a next version (default: 4)")
+    add("--repeats", type=number(1, "improver runs per task"), metavar="R",
+        help="improver runs per task, on train and on val (default: 3)")  # fmt: skip
+    add("--budget-calls", type=number(1, "model calls"), metavar="N", help="end the run before call N+1 (default: no limit)")
+    add("--workers", type=number(1, "threads"), metavar="N", help="improver runs at once (default: one per core)")
+    add("--seed", type=number(0, "a seed"), default=0, metavar="S", help="the run's seed; instances do not depend on it (default: 0)")
+    add("--out", metavar="DIR", help="the run folder; the same one resumes (default: results/SET-MODEL-sS)")
+    add("--cache", metavar="DIR", help="share replies between runs here, of free models too (or STOP_CACHE_DIR for paid ones)")
+    add("--no-cache", action="store_true", help="share no replies between runs")
+    add("--unsafe-no-sandbox", action="store_true", help="run generated code without confinement; warns on every run")
+    add("--dry-run", action="store_true", help="print calls, CPU time and dollars, worst case and likely, and do nothing")
+    add("--replay", action="store_true", help="run a recorded run again from its records; needs only --out; writes nothing")
+    return p
+
+
+def workers(asked: int | None) -> int:
+    """How many improver runs at once: as asked, else one per core that this process may use."""
+    return asked or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else asked or os.cpu_count() or 1

@@ -1,0 +1,210 @@
+"""Replies and evaluations by content: nothing is asked or measured twice.
+
+Owns: the two key functions, the answers of a run, replies shared between runs. Does not own: the files of a run
+(records), asking (model), measuring (utility).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from stop.budget import RunMeter
+from stop.model import LanguageModel, Reply, Request
+from stop.records import Record, Records
+from stop.scaffold import sha
+
+T = TypeVar("T")
+
+
+def evaluation_key(*, source_sha: str, task: str, task_sha: str, split: str, block: int) -> str:
+    """Names everything that can change an evaluation. 32 hex digits."""
+    return _digest("evaluation", source_sha, task, task_sha, split, block)
+
+
+def reply_key(
+    *, model: str, base_url: str, system: str, message: str, temperature: float, max_tokens: int, draw: str
+) -> str:
+    """Names everything that can change a reply. 32 hex digits."""
+    return _digest("reply", model, base_url, system, message, temperature, max_tokens, draw)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+class Missing(LookupError):
+    """A replay needs an answer that the records do not hold; the message names it."""
+
+
+class Stopping(Exception):
+    """The run is being ended; the answer that was just made is dropped."""
+
+
+class Once(Generic[T]):
+    """Values by key, each made once however many threads ask at the same time."""
+
+    def __init__(self) -> None:
+        self._futures: dict[str, Future[T]] = {}
+        self._lock = threading.Lock()
+
+    def put(self, key: str, value: T) -> None:
+        future: Future[T] = Future()
+        future.set_result(value)
+        self._futures[key] = future
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        """The value of `key`, made by the first caller. If making it raises, so do all who waited, and it is forgotten."""
+        with self._lock:
+            future = self._futures.get(key)
+            mine = future is None
+            if future is None:
+                future = self._futures[key] = Future()
+        if not mine:
+            return future.result()
+        try:
+            future.set_result(make())
+        except BaseException as error:
+            with self._lock:
+                del self._futures[key]
+            future.set_exception(error)
+            raise
+        return future.result()
+
+
+class SharedReplies:
+    """Replies kept between runs, in one folder (diskcache). JSON only: a pickled row is refused, never loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        import diskcache
+
+        class JsonOnly(diskcache.JSONDisk):
+            def fetch(self, mode: int, filename: str, value: Any, read: bool) -> Any:
+                if mode == diskcache.core.MODE_PICKLE:
+                    raise ValueError(f"a pickled entry in the reply cache {folder} is refused; delete the folder.")
+                return super().fetch(mode, filename, value, read)
+
+        # the default evicts silently at 1 GiB: replies that were paid for must stay
+        self._cache = diskcache.Cache(str(folder), disk=JsonOnly, eviction_policy="none", size_limit=1 << 50)
+
+    def get(self, key: str) -> Reply | None:
+        found = self._cache.get(key)
+        return Reply(**found) if isinstance(found, dict) else None
+
+    def put(self, key: str, reply: Reply) -> None:
+        self._cache.set(key, vars(reply))
+
+    def close(self) -> None:
+        self._cache.close()
+
+
+class Answers:
+    """All replies and evaluations of one run, from its records, and new ones as they come. Thread-safe."""
+
+    def __init__(self, records: Records | None, shared: SharedReplies | None = None) -> None:
+        self.unit = ""
+        self._records = records
+        self._shared = shared
+        self._replies: Once[Reply] = Once()
+        self._evaluations: Once[Record] = Once()
+        self._new: dict[str, Record] = {}  # of the unit in flight, by key
+        self._used: set[str] = set()
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    # -- from the records -----------------------------------------------------------------------------------------
+    def load(self, record: Record, *, in_flight: bool) -> None:
+        """Takes in a recorded call or evaluation; in_flight: it belongs to the unit that runs next."""
+        if record["kind"] == "call":
+            names = ("input_tokens", "output_tokens", "usd", "stop_reason")
+            self._replies.put(record["key"], Reply(record["reply"], **{n: record[n] for n in names}))
+        else:
+            self._evaluations.put(record["key"], record)
+        if in_flight:
+            self._new[record["key"]] = record
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+    def reply(self, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
+        """The reply to this request: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing."""
+        key = reply_key(
+            model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
+            temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
+        )  # fmt: skip
+        self._used.add(key)
+        return self._replies.get(key, lambda: self._ask(key, model, request, meter))
+
+    def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
+        if self._records is None:
+            raise Missing(f"calls.jsonl: no reply to call {key} (draw {request.draw})")
+        reply = self._shared.get(key) if self._shared else None
+        fresh = reply is None
+        if reply is None:
+            meter.reserve()
+            reply = model.reply(request)
+            if self._shared:
+                self._shared.put(key, reply)
+        self._keep(
+            {
+                "kind": "call", "unit": self.unit, "key": key, "draw": request.draw, "model": model.id,
+                "system": request.system, "messages": [self._message(request.message)],
+                "temperature": request.temperature, "max_tokens": request.max_tokens, "reply": reply.text,
+                "input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens, "usd": reply.usd,
+                "stop_reason": reply.stop_reason, "fresh": fresh,
+            }
+        )  # fmt: skip
+        return reply
+
+    def evaluation(self, key: str, measure: Callable[[], Record], text: str) -> Record:
+        """The evaluation of that key: recorded, or measured now. text: of the solution, kept beside it. Raises Missing."""
+        self._used.add(key)
+        return self._evaluations.get(key, lambda: self._measure(key, measure, text))
+
+    def _measure(self, key: str, measure: Callable[[], Record], text: str) -> Record:
+        if self._records is None:
+            raise Missing(f"evaluations.jsonl: no evaluation {key} of this solution:\n{text[:400]}")
+        record = {"kind": "evaluation", "unit": self.unit, "key": key, **measure()}
+        self._records.put("solutions", f"{record['sha']}.py", text)
+        self._keep(record)
+        return record
+
+    def keep_solution(self, text: str) -> None:
+        """Keeps the text that an improver returned, as it is, beside the canonical one that was measured."""
+        if self._records is not None:
+            self._records.put("solutions", f"{sha(text)}.py", text)
+
+    # -- what the unit in flight has brought ------------------------------------------------------------------------
+    def taken(self) -> list[Record]:
+        """What is new since the last time this was called: the calls and evaluations of one unit, in no order."""
+        with self._lock:
+            new, self._new = self._new, {}
+        return list(new.values())
+
+    def used(self) -> set[str]:
+        """The keys of all answers asked for so far."""
+        return self._used
+
+    def stop(self) -> None:
+        """From now on nothing new is kept: what is measured while processes are being ended is not to be believed."""
+        with self._lock:
+            self._stopped = True
+
+    def _keep(self, record: Record) -> None:
+        assert self._records is not None
+        with self._lock:
+            if self._stopped:
+                raise Stopping
+            self._records.note(record)
+            self._new[record["key"]] = record
+
+    def _message(self, text: str) -> Record:
+        """Long texts stand in texts/ under their sha; short ones in the record itself."""
+        if len(text) <= 200:
+            return {"role": "user", "text": text}
+        assert self._records is not None
+        self._records.put("texts", sha(text), text)
+        return {"role": "user", "sha": sha(text)}

@@ -1,0 +1,69 @@
+"""The closing block: what a run came to, one `key: value` a line, read off its folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stop.frames import Run, load
+
+if TYPE_CHECKING:
+    from stop.session import Plan
+
+NOT_MEASURED = "not measured"
+
+
+def finished(plan: Plan) -> bool:
+    """Whether the folder already holds all that the plan asks for."""
+    run = load(plan.means.out)
+    steps = len(run.versions) - 1
+    return steps >= plan.config.generations and any(
+        look["done"] and look["unit"] == f"test after step {steps}" for look in run.settings["looks"]["test"]
+    )
+
+
+def block(path: Path, stopped: str) -> str:
+    """The block, after a line `---`. stopped: done, or the budget that ended the run."""
+    from stop.neutral import neutral
+
+    run = load(path)
+    return "---\n" + "\n".join(f"{key}: {neutral(str(value))}" for key, value in _rows(run, path, stopped).items())
+
+
+def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
+    units = [t for t in run.timing if t["kind"] == "unit"]
+    kept = [v for v in run.standing.items() if v[1] == "kept"]
+    seed, best = 0, run.best
+    asked, fresh = (sum(u[k] for u in units) for k in ("calls_asked", "calls_fresh"))
+    near = sum(bool(t.get("near_limit")) for t in run.timing if t["kind"] == "evaluation")
+    return {
+        "run": path,
+        "versions": len(run.versions),
+        "kept": len(kept),
+        "seed_meta_utility": _number(run.meta_utility(seed)),
+        "best_meta_utility": _number(run.meta_utility(best)),
+        "seed_test_utility": _number(run.test_utility(seed)),
+        "best_test_utility": _number(run.test_utility(best)),
+        "evidence": _evidence(run),
+        "llm_calls": asked,
+        "cached_calls": asked - fresh,
+        "usd": f"{sum(u['usd'] for u in units):.4f}",
+        "near_limit": near,
+        "incidents": len(run.incidents),
+        "seal": run.seal,
+        "stopped": stopped,
+        "next": f"python -m stop.show {path}",
+    }
+
+
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:.4f}"
+
+
+def _evidence(run: Run) -> str:
+    kept = [d for d in run.decisions.to_dict("records") if d["verdict"] == "kept"]
+    rule = run.settings["config"]["accept"]
+    if not kept:
+        return f"none: no version was kept by the rule {rule}"
+    n = min(d["n"] for d in kept)
+    return f"weak ({rule}: a higher mean over n={n} improver runs, no test of significance, no equal-budget control)"

@@ -1,0 +1,174 @@
+"""The recursion: an improver rewrites its own source, step after step (STOP, arXiv:2310.02304, Algorithm 1).
+
+Owns: one step, the loop over steps, the look at test. Does not own: scores (meta), the choice of the parent (choose),
+the verdict (accept), the records (ledger).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stop.accept import RULES, Verdict
+from stop.choose import POLICIES
+from stop.draw import Draw
+from stop.ledger import Ending, Ledger
+from stop.lineage import Decision, ImproverRun, Score, Spent, Version
+from stop.meta import Bench, Exam, MetaUtility
+from stop.records import Record
+from stop.rewrite import Handles, Rewritten
+from stop.scaffold import BadScaffold, Scaffold, sha
+
+
+@dataclass(frozen=True)
+class Child:
+    """What a step brought forth: a text, perhaps not an improver, and what was found of it."""
+
+    text: str
+    verdict: Verdict
+    score: Score
+    spent: Spent
+    outcomes: Sequence[Record]
+
+
+class Recursion:
+    """One run. `source(version)` gives the text of a recorded version; `tell` gets one line per event."""
+
+    def __init__(
+        self, bench: Bench, ledger: Ledger, source: Callable[[str], str], tell: Callable[[str], None]
+    ) -> None:
+        self._bench = bench
+        self._config = bench.config
+        self._ledger = ledger
+        self._source = source
+        self._tell = tell
+        self._meta = MetaUtility(bench)
+
+    @property
+    def steps(self) -> int:
+        """Steps that are finished."""
+        return max(0, len(self._ledger.lineage.versions) - 1)
+
+    def run(self, seed: Scaffold, steps: int) -> None:
+        """Scores the seed if that is not done, then takes steps until there are `steps`."""
+        if not self._ledger.lineage.versions:
+            self.score_seed(seed)
+        while self.steps < steps:
+            self.step()
+
+    def score_seed(self, seed: Scaffold) -> Version:
+        """Version 0: the seed on the first val block."""
+        started, unit = self._begin("seed")
+        runs = self._meta.runs(seed.source, self._exam("val", 0))
+        score = Score.of(runs)
+        spent = _spent(runs)
+        version = Version(0, seed.sha, "", None, 0, 0, "seed", score.mean, score.stderr, score.n, spent)
+        decision = Decision(0, 0, "seed", {"child": score.mean}, score.n, None, 0, "seed", "rule", "the first version")
+        outcomes = [r.record(version=0, split="val", block=0, unit=unit) for r in runs]
+        self._finish(Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started, spent.llm_calls))
+        self._tell(f"seed: meta-utility {_shown(score)} on val block 0")
+        return version
+
+    def step(self) -> Version:
+        """Lets a parent rewrite its own source once; records the child whatever came of it."""
+        number = self.steps + 1
+        started, unit = self._begin(f"step {number}")
+        parent = POLICIES[self._config.policy](self._ledger.lineage)
+        made = self._propose(parent, number)
+        child = self._judge(made, parent, number)
+        version, decision = self._recorded(child, parent, number)
+        seconds = time.monotonic() - started
+        self._finish(
+            Ending(unit, child.outcomes, version, decision, child.text, seconds, child.spent.llm_calls)
+        )
+        self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {decision.why}")
+        return version
+
+    def look_at_test(self) -> None:
+        """Scores the seed and the current version on test; counted before it is done, once per number of steps."""
+        unit = f"test after step {self.steps}"
+        looks = self._ledger.looked("test")
+        if any(look["unit"] == unit and look["done"] for look in looks):
+            return
+        started, _ = self._begin(unit)
+        lineage = self._ledger.lineage
+        shown = list({v.id: v for v in (lineage.versions[0], lineage.current())}.values())
+        look = {"unit": unit, "versions": [v.id for v in shown], "block": 0}
+        self._ledger.look("test", {**look, "done": False})
+        outcomes: list[Record] = []
+        spent = Spent()
+        for version in shown:
+            runs = self._meta.runs(self._source(version.sha), self._exam("test", 0))
+            spent += _spent(runs)
+            outcomes += [r.record(version=version.id, split="test", block=0, unit=unit) for r in runs]
+            self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
+        self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started, calls=spent.llm_calls))
+        self._ledger.look("test", {**look, "done": True})
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+    def _propose(self, parent: Version, number: int) -> Rewritten:
+        """The parent runs on its own source, with the meta-utility as utility."""
+        draw = Draw(self._config.seed, "propose", step=number)
+        exam = self._exam("train", 0)
+
+        def handles() -> Handles:
+            return self._bench.handles(self._meta.handle(exam), draw)
+
+        source = self._source(parent.sha)
+        self._tell(f"step {number}: version {parent.id} rewrites itself")
+        return self._bench.rewrite(source, source, handles)
+
+    def _judge(self, made: Rewritten, parent: Version, number: int) -> Child:
+        if made.status != "ok":
+            return _failed(made.text, f"the parent failed to rewrite itself: {made.status}, {made.detail}", made.spent)
+        try:
+            Scaffold.checked(made.text)
+        except BadScaffold as error:
+            return _failed(made.text, str(error), made.spent)
+        rule = RULES[self._config.accept]
+        exam = self._exam("val", number)
+        child = self._meta.runs(made.text, exam)
+        against = self._meta.runs(self._source(parent.sha), exam) if rule.compares else []
+        verdict = rule.judge(child, against)
+        unit = f"step {number}"
+        outcomes = [r.record(version=number, split="val", block=number, unit=unit) for r in child]
+        outcomes += [r.record(version=parent.id, split="val", block=number, unit=unit) for r in against]
+        return Child(made.text, verdict, Score.of(child), made.spent + _spent(child) + _spent(against), outcomes)
+
+    def _recorded(self, child: Child, parent: Version, number: int) -> tuple[Version, Decision]:
+        verdict, score = child.verdict, child.score
+        version = Version(
+            number, sha(child.text), parent.sha, parent.id, number, parent.generation + 1, verdict.status,
+            score.mean, score.stderr, score.n, child.spent, verdict.why if verdict.status == "failed" else "",
+        )  # fmt: skip
+        decision = Decision(
+            number, number, self._config.accept, verdict.evidence, score.n, None, number, verdict.status, "rule",
+            verdict.why,
+        )  # fmt: skip
+        return version, decision
+
+    # -- units ------------------------------------------------------------------------------------------------------
+    def _begin(self, unit: str) -> tuple[float, str]:
+        self._bench.answers.unit = unit
+        return time.monotonic(), unit
+
+    def _finish(self, ending: Ending) -> None:
+        self._ledger.end(ending, self._bench.answers)
+
+    def _exam(self, split: str, block: int) -> Exam:
+        repeats = self._config.test_repeats if split == "test" else self._config.repeats
+        return Exam(split, split, block, repeats)  # type: ignore[arg-type]
+
+
+def _failed(text: str, why: str, spent: Spent) -> Child:
+    return Child(text, Verdict("failed", why, {}), Score(0.0, None, 0), spent, [])
+
+
+def _spent(runs: Sequence[ImproverRun]) -> Spent:
+    return sum((r.spent for r in runs), Spent())
+
+
+def _shown(score: Score) -> str:
+    error = f" ± {score.stderr:.4f}" if score.stderr is not None else ""
+    return f"{score.mean:.4f}{error} (n={score.n})"

@@ -1,0 +1,215 @@
+"""What a finished unit puts down: in a run it is appended to the records, in a replay it is compared with them.
+
+Owns: the order of a unit's records, what is finished, looks at splits. Does not own: files (records), what happens in a
+unit (improve).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from stop.cache import Answers
+from stop.lineage import Decision, Lineage, Version
+from stop.records import CHAINED, Record, Records, read_lines, write_whole
+
+MEASURED = ("cpu_seconds", "fresh", "kind", "incidents")  # not in the chained lines
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The records of one unit besides its calls and evaluations."""
+
+    unit: str
+    outcomes: Sequence[Record]
+    version: Version | None = None
+    decision: Decision | None = None
+    source: str = ""
+    seconds: float = 0.0
+    calls: int = 0  # asked for, cached or not
+
+
+class Ledger(Protocol):
+    """Where the units of a run end."""
+
+    lineage: Lineage
+
+    def end(self, ending: Ending, answers: Answers) -> None: ...
+    def look(self, split: str, what: Record) -> None: ...
+    def looked(self, split: str) -> list[Record]: ...
+
+
+class Writing:
+    """Appends to a run folder."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.lineage = Lineage(records.rows["lineage.jsonl"], records.rows["decisions.jsonl"])
+
+    def open(self, answers: Answers) -> int:
+        """Hands the recorded answers over; returns how many calls were paid for, finished units or not."""
+        finished = self.finished()
+        kept = self._records.unfinished(finished)
+        self.lineage = Lineage(self._records.rows["lineage.jsonl"], self._records.rows["decisions.jsonl"])
+        for name, kind in (("calls.jsonl", "call"), ("evaluations.jsonl", "evaluation")):
+            for row in self._records.rows[name]:
+                answers.load({"kind": kind, **row}, in_flight=False)
+        for row in kept:
+            answers.load(row, in_flight=True)
+        return len(self._records.rows["calls.jsonl"]) + sum(r["kind"] == "call" for r in kept)
+
+    def finished(self) -> set[str]:
+        decided = {row["unit"] for row in self._records.rows["decisions.jsonl"]}
+        return decided | {look["unit"] for look in self.looked("test") if look["done"]}
+
+    def end(self, ending: Ending, answers: Answers) -> None:
+        new = answers.taken()
+        if ending.version is not None:
+            self._records.put("sources", f"{ending.version.sha}.py", ending.source)
+        batches = unit_batches(ending, new)
+        self._records.commit(batches, _timing(ending, new))
+        if ending.decision is not None:
+            self.look("val", {"unit": ending.unit, "block": ending.decision.block})
+        if ending.version is not None and ending.decision is not None:
+            self.lineage.append(ending.version, ending.decision)
+
+    def look(self, split: str, what: Record) -> None:
+        """Counts a look before it is taken; the same look again (after a kill) is the same look."""
+        run = read_run(self._records.path)
+        looks = [one for one in run["looks"][split] if one["unit"] != what["unit"]]
+        run["looks"][split] = [*looks, what]
+        write_whole(self._records.path / "run.json", json.dumps(run, indent=1).encode())
+
+    def looked(self, split: str) -> list[Record]:
+        return list(read_run(self._records.path)["looks"][split])
+
+
+class Differs(Exception):
+    """A replay made a record that is not the recorded one; the message names it."""
+
+
+class Comparing:
+    """Compares with a run folder, in order, and writes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.lineage = Lineage()
+        self._path = path
+        self.rows = {name: read_lines(path / name)[0] for name in CHAINED}
+        self._next = dict.fromkeys(CHAINED, 0)
+        self._looked: set[str] = set()
+
+    def open(self, answers: Answers) -> None:
+        for name, kind in (("calls.jsonl", "call"), ("evaluations.jsonl", "evaluation")):
+            for row in self.rows[name]:
+                answers.load({"kind": kind, **row}, in_flight=False)
+
+    def end(self, ending: Ending, answers: Answers) -> None:
+        used = answers.used()
+        for name, batch in unit_batches(ending, []).items():
+            if name not in ("calls.jsonl", "evaluations.jsonl", "incidents.jsonl"):
+                for made in batch:
+                    self._compare(name, made)
+        for name in ("calls.jsonl", "evaluations.jsonl"):
+            for number, row in enumerate(self.rows[name], 1):
+                if row["unit"] == ending.unit and row["key"] not in used:
+                    raise Differs(f"{name} line {number}: {describe(name, row)} is recorded but was not asked for")
+        if ending.version is not None and ending.decision is not None:
+            self.lineage.append(ending.version, ending.decision)
+
+    def look(self, split: str, what: Record) -> None:
+        """A replay counts no look: it is answered from the records."""
+        self._looked.add(what["unit"])
+
+    def looked(self, split: str) -> list[Record]:
+        """The looks of the run that are not yet looked at again in this replay."""
+        return [one for one in read_run(self._path)["looks"][split] if one["unit"] not in self._looked]
+
+    def close(self) -> None:
+        """Raises Differs if the folder holds records that the replay did not make."""
+        for name in ("outcomes.jsonl", "lineage.jsonl", "decisions.jsonl"):
+            if self._next[name] < len(self.rows[name]):
+                row = self.rows[name][self._next[name]]
+                raise Differs(f"{name} line {self._next[name] + 1}: {describe(name, row)} is recorded but was not made")
+
+    def _compare(self, name: str, made: Record) -> None:
+        number = self._next[name]
+        self._next[name] += 1
+        if number >= len(self.rows[name]):
+            raise Differs(f"{name} line {number + 1}: {describe(name, made)} is missing")
+        found = {k: v for k, v in self.rows[name][number].items() if k != "prev"}
+        made = json.loads(json.dumps(made))
+        for field in made:
+            if found.get(field) != made[field]:
+                raise Differs(
+                    f"{name} line {number + 1}: {describe(name, made)}: {field} is {found.get(field)!r}, "
+                    f"the replay gives {made[field]!r}"
+                )
+
+
+def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, list[Record]]:
+    """The lines of a unit, in an order that no worker's speed can change."""
+    calls = sorted((r for r in new if r["kind"] == "call"), key=_call_order)
+    measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
+    incidents = [
+        {"unit": ending.unit, "kind": "unscorable", "task": r["task"], "sha": r["sha"], "split": r["split"],
+         "block": r["block"], "detail": detail}
+        for r in measured
+        for detail in r.get("incidents", ())
+    ]  # fmt: skip
+    return {
+        "calls.jsonl": [_line(r, ending.unit) for r in calls],
+        "evaluations.jsonl": [_line(r, ending.unit) for r in measured],
+        "outcomes.jsonl": list(ending.outcomes),
+        "incidents.jsonl": incidents,
+        "lineage.jsonl": [ending.version.record(ending.unit)] if ending.version else [],
+        "decisions.jsonl": [ending.decision.record(ending.unit)] if ending.decision else [],
+    }
+
+
+def _line(record: Record, unit: str) -> Record:
+    return {"unit": unit, **{k: v for k, v in record.items() if k not in (*MEASURED, "unit", "prev")}}
+
+
+def _call_order(record: Record) -> Any:
+    return json.dumps(record["messages"]), record["draw"], record["key"]
+
+
+def _evaluation_order(record: Record) -> Any:
+    return record["task"], record["split"], record["block"], record["sha"]
+
+
+def _timing(ending: Ending, new: Sequence[Record]) -> list[Record]:
+    calls = [r for r in new if r["kind"] == "call"]
+    fresh = [r for r in calls if r.get("fresh", True)]
+    unit = {
+        "kind": "unit", "unit": ending.unit, "seconds": round(ending.seconds, 3), "calls_asked": ending.calls,
+        "calls_fresh": len(fresh), "usd": sum(r["usd"] for r in fresh),
+    }  # fmt: skip
+    measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
+    return [unit] + [
+        {"kind": "evaluation", "key": r["key"], "cpu_seconds": round(r.get("cpu_seconds", 0.0), 6)} for r in measured
+    ]
+
+
+def describe(name: str, row: Record) -> str:
+    """A record in a few words, for a message."""
+    kinds = {
+        "calls.jsonl": "call {key}",
+        "evaluations.jsonl": "evaluation of solution {sha} on {task} {split} block {block}",
+        "outcomes.jsonl": "improver run of version {version} on {task} {split} block {block} repeat {repeat}",
+        "incidents.jsonl": "incident of solution {sha} on {task}",
+        "lineage.jsonl": "version {id} ({sha})",
+        "decisions.jsonl": "decision on version {id}",
+    }
+    return kinds[name].format(**row)
+
+
+def read_run(path: Path) -> Record:
+    """run.json. Raises OSError or ValueError."""
+    found = json.loads((path / "run.json").read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found

@@ -1,0 +1,202 @@
+"""`python -m stop.run`: one command from a task set to a lineage.
+
+Owns: what is printed, exit statuses, signals, the closing block. Does not own: options (arguments), the run (session).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from stop.arguments import WRONG_USAGE, run_parser, workers
+
+if TYPE_CHECKING:
+    from stop.session import Means, Plan, Session
+
+UNSAFE = (
+    "WARNING: --unsafe-no-sandbox: generated programs run as you, with your files, network and keys. "
+    "Only for programs that you would run yourself."
+)
+DEFAULT_SET = "quick"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = run_parser().checked(argv)
+    if arguments.unsafe_no_sandbox:
+        print(UNSAFE, file=sys.stderr)
+    if arguments.replay:
+        return _replay(arguments)
+    from stop.records import BadFolder
+    from stop.sandbox import SandboxError
+
+    try:
+        plan = _plan(arguments)
+        model_id, found = _checked(plan)
+        if arguments.dry_run:
+            return _forecast(plan, model_id)
+        return _run(plan, found is not None)
+    except BadFolder as error:
+        return _wrong(error, WRONG_USAGE)
+    except SandboxError as error:
+        return _wrong(error, 1)
+    except LookupError as error:  # an unknown task, set, scaffold or model, or a task folder's fault
+        return _wrong(error, WRONG_USAGE)
+
+
+def _wrong(error: Exception | str, status: int) -> int:
+    from stop.neutral import neutral
+
+    print(f"python -m stop.run: {neutral(str(error))}", file=sys.stderr)
+    return status
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    """The run that the arguments describe. Creates nothing. Raises LookupError with one clear line."""
+    from stop.scaffold import BadScaffold, read_scaffold
+    from stop.session import Means, Plan
+    from stop.settings import RunConfig
+    from stop.task import BadTask, find_tasks
+
+    names = arguments.tasks or [DEFAULT_SET]
+    try:
+        tasks = find_tasks(names)
+        scaffold = read_scaffold(arguments.scaffold)
+    except (BadTask, BadScaffold) as error:
+        raise LookupError(str(error)) from None
+    settings = {k: getattr(arguments, k) for k in ("generations", "repeats", "budget_calls")}
+    config = RunConfig(
+        tasks=tuple(_as_found(tasks)), model=arguments.model, scaffold=arguments.scaffold, policy=arguments.policy,
+        accept=arguments.accept, seed=arguments.seed, sandbox="none" if arguments.unsafe_no_sandbox else "landlock",
+        **{k: v for k, v in settings.items() if v is not None},
+    )  # fmt: skip
+    out = Path(arguments.out) if arguments.out else _default_out(names, arguments)
+    means = Means(out, workers(arguments.workers), _cache(arguments), arguments.unsafe_no_sandbox)
+    return Plan(config, tasks, scaffold, means)
+
+
+def _as_found(tasks: Sequence) -> list[str]:
+    """Names of tasks that are found by name, paths of the others, so that a replay finds them again."""
+    from stop.task import known_tasks
+
+    known = {path.resolve() for path in known_tasks().values()}
+    return [t.name if t.path.resolve() in known else str(t.path) for t in tasks]
+
+
+def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
+    parts = "+".join(Path(n).name for n in names), arguments.model, f"s{arguments.seed}"
+    return Path("results") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in "-".join(parts))
+
+
+def _cache(arguments: argparse.Namespace) -> Path | None:
+    """Replies of free models are shared only where --cache asks for it: making them again costs nothing."""
+    if arguments.no_cache or not arguments.cache:
+        return None
+    return Path(arguments.cache)
+
+
+def _checked(plan: Plan) -> tuple[str, object]:
+    from stop.model import open_model
+    from stop.session import check_out
+
+    model_id = open_model(plan.config.model).id
+    return model_id, check_out(plan, model_id)
+
+
+def _run(plan: Plan, resumed: bool) -> int:
+    from stop.budget import RunBudgetSpent
+    from stop.closing import block, finished
+    from stop.progress import Progress
+    from stop.session import opened
+
+    stopped = "done"
+    if resumed and finished(plan):
+        print(block(plan.means.out, stopped))
+        return 0
+    with Progress() as progress:
+        progress.tell(f"run {plan.means.out}: {len(plan.tasks)} tasks, {plan.config.generations} steps" + " (resumed)" * resumed)
+        with _signals() as interrupted, opened(plan, progress.tell, progress.notify) as session:
+            try:
+                interrupted.watch(session)
+                session.run()
+            except RunBudgetSpent as spent:
+                stopped = spent.what
+                progress.tell(f"stopped: {spent}; the step in flight is abandoned, its replies are kept")
+            except Exception:
+                if not interrupted.happened:
+                    raise
+    if interrupted.happened:
+        print(f"interrupted; everything is saved. To go on: {_again()}", file=sys.stderr)
+        return 130
+    print(block(plan.means.out, stopped))
+    return 0
+
+
+class _signals:
+    """Ctrl-C and SIGTERM end every process of the run at once; what was finished is kept."""
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._session: Session | None = None
+
+    def __enter__(self) -> _signals:
+        self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> bool:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        return self.happened
+
+    def watch(self, session: Session) -> None:
+        self._session = session
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.happened:
+            return
+        self.happened = True
+        if self._session is not None:
+            self._session.abort()
+        raise KeyboardInterrupt
+
+
+def _again() -> str:
+    return shlex.join(["python", "-m", "stop.run", *sys.argv[1:]])
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from stop.neutral import neutral
+    from stop.progress import Progress
+    from stop.records import BadFolder
+    from stop.session import Means, replay
+
+    if not arguments.out:
+        return _wrong("--replay needs --out, the folder of a recorded run.", WRONG_USAGE)
+    means = Means(Path(arguments.out), workers(arguments.workers), None, arguments.unsafe_no_sandbox)
+    try:
+        with Progress() as progress:
+            problems = replay(means.out, means, progress.tell, progress.notify)
+    except BadFolder as error:
+        return _wrong(error, WRONG_USAGE)
+    for problem in problems:
+        print(f"differs: {neutral(problem)}", file=sys.stderr)
+    print(f"replay of {means.out}: {'equal' if not problems else 'differs'}")
+    return 1 if problems else 0
+
+
+def _forecast(plan: Plan, model_id: str) -> int:
+    from stop.forecast import forecast
+
+    print(forecast(plan, model_id))
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the host multiplies no matrices
+    raise SystemExit(main())

@@ -1,0 +1,213 @@
+"""Utility: what one solution scores on one block of one task (STOP's u).
+
+Owns: outcomes of instances, running a solution on a block, never measuring the same twice. Does not own: scores
+(scorer), improvers (meta), how records are kept (lineage).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stop.cache import Answers, evaluation_key
+from stop.draw import instance_seed
+from stop.records import Record
+from stop.sandbox import Child, Limits, Ran, Sandbox, Text
+from stop.scaffold import canonical, sha
+from stop.scorer import Scorer
+from stop.task import Split, Task
+
+Status = Literal["scored", "error", "timeout", "crash", "flood", "protocol", "unscorable", "unparsable", "not_run"]
+NOT_RUN = "not run: the program was stopped on an earlier instance"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one solution did on one instance. A failure is an outcome with a reason; its score is 0.0."""
+
+    instance_id: str
+    status: Status
+    score: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One solution on one block of one task. cpu_seconds is measured and therefore no part of what is compared."""
+
+    task: str
+    sha: str  # of the canonical text, which is what ran
+    split: Split
+    block: int
+    outcomes: tuple[Outcome, ...]
+    incidents: tuple[str, ...] = ()
+    cpu_seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def score(self) -> float:
+        """The mean over the block's instances, in [0, score_cap]."""
+        return sum(o.score for o in self.outcomes) / len(self.outcomes)
+
+    @property
+    def record(self) -> Record:
+        """What evaluations.jsonl holds of it. Measured time goes to timing.jsonl: equal runs have equal records."""
+        found: Record = {"task": self.task, "sha": self.sha, "split": self.split, "block": self.block}
+        found["instances"] = [
+            {"id": o.instance_id, "status": o.status, "score": o.score} | ({"detail": o.detail} if o.detail else {})
+            for o in self.outcomes
+        ]
+        return found | {"incidents": list(self.incidents), "cpu_seconds": self.cpu_seconds}
+
+    @classmethod
+    def of(cls, record: Record) -> Evaluation:
+        """The evaluation that a record describes."""
+        outcomes = tuple(Outcome(o["id"], o["status"], o["score"], o.get("detail", "")) for o in record["instances"])
+        return cls(record["task"], record["sha"], record["split"], record["block"], outcomes)
+
+    @property
+    def feedback(self) -> list[dict[str, Any]]:
+        """What an improver may reflect on: per instance how it went. No measured time, which would differ each run."""
+        return [{"status": o.status, "score": o.score, "detail": o.detail} for o in self.outcomes]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(sorted(Counter(o.status for o in self.outcomes).items()))
+
+
+class Alone:
+    """Many may measure at once, or one alone: a time-out is believed only if it happens again without our own load."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._measuring = 0
+        self._waiting = 0
+        self._alone = False
+
+    def beside(self, work: Callable[[], Evaluation]) -> Evaluation:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._alone and not self._waiting)
+            self._measuring += 1
+        try:
+            return work()
+        finally:
+            with self._condition:
+                self._measuring -= 1
+                self._condition.notify_all()
+
+    def alone(self, work: Callable[[], Ran]) -> Ran:
+        """Call it while measuring: gives up the own place, waits until nobody measures, then runs `work`."""
+        with self._condition:
+            self._measuring -= 1
+            self._waiting += 1
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: not self._alone and not self._measuring)
+            self._waiting -= 1
+            self._alone = True
+        try:
+            return work()
+        finally:
+            with self._condition:
+                self._alone = False
+                self._measuring += 1
+                self._condition.notify_all()
+
+
+class Utility:
+    """Scores solutions of one task. Thread-safe. Equal canonical texts are measured once, and recorded before use."""
+
+    def __init__(self, task: Task, sandbox: Sandbox, answers: Answers, alone: Alone) -> None:
+        self.task = task
+        self._sandbox = sandbox
+        self._answers = answers
+        self._alone = alone
+        self.scorer = Scorer(task, sandbox)
+
+    def evaluate(self, solution: str | None, split: Split, block: int) -> Evaluation:
+        """The outcome of every instance of the block; never raises for anything that the solution does."""
+        text, problem = _runnable(solution)
+        key = evaluation_key(
+            source_sha=sha(text), task=self.task.name, task_sha=self.task.sha, split=split, block=block
+        )
+        return Evaluation.of(self._answers.evaluation(key, lambda: self._measure(text, problem, split, block).record, text))
+
+    def close(self) -> None:
+        self.scorer.close()
+
+    def _measure(self, text: str, problem: str, split: Split, block: int) -> Evaluation:
+        if problem:
+            ids = [i.instance_id for i in self.scorer.inputs(split, block)]
+            outcomes = tuple(Outcome(i, "unparsable", detail=problem) for i in ids)
+            return Evaluation(self.task.name, sha(text), split, block, outcomes)
+        return self._alone.beside(lambda: self._run(text, split, block))
+
+    def _run(self, text: str, split: Split, block: int) -> Evaluation:
+        inputs = self.scorer.inputs(split, block)
+        rans = self._call_on_all(text, split, block)
+        outputs = [(i, ran.payload) for i, ran in enumerate(rans) if ran is not None and ran.status == "ok"]
+        scored = dict(zip([i for i, _ in outputs], self.scorer.scores(split, block, outputs), strict=True))
+        outcomes, incidents = [], []
+        for i, ran in enumerate(rans):
+            name = inputs[i].instance_id
+            if ran is None:
+                outcomes.append(Outcome(name, "not_run", detail=NOT_RUN))
+            elif i not in scored:
+                outcomes.append(Outcome(name, ran.status, detail=ran.detail))  # type: ignore[arg-type]
+            elif scored[i].problem:
+                outcomes.append(Outcome(name, "unscorable", detail=scored[i].problem))
+                incidents += [f"{name}: {scored[i].problem}"] if scored[i].incident else []
+            else:
+                outcomes.append(Outcome(name, "scored", scored[i].score))
+        cpu = sum(ran.cpu_seconds for ran in rans if ran is not None)
+        return Evaluation(self.task.name, sha(text), split, block, tuple(outcomes), tuple(incidents), cpu)
+
+    def _call_on_all(self, text: str, split: Split, block: int) -> list[Ran | None]:
+        """One child per candidate; a new one only behind a time-out that was not confirmed. None: not run."""
+        n = len(self.scorer.inputs(split, block))
+        rans: list[Ran | None] = [None] * n
+        child, first = None, 0
+        try:
+            for i in range(n):
+                if child is None:
+                    child = self._start(text)
+                    first = i
+                ran = self._call(child, split, block, i)
+                if ran.status == "timeout":
+                    child.close()
+                    child = None
+                    ran = self._alone.alone(lambda i=i: self._once(text, split, block, i))
+                rans[i] = ran
+                if ran.status not in ("ok", "error") or (child is not None and child.loaded.status != "ok"):
+                    break
+        finally:
+            if child is not None:
+                child.close()
+        if first == 0 and child is not None and child.loaded.status != "ok":
+            return [child.loaded] * n  # it never got as far as an instance
+        return rans
+
+    def _once(self, text: str, split: Split, block: int, index: int) -> Ran:
+        with self._start(text) as child:
+            return self._call(child, split, block, index)
+
+    def _start(self, text: str) -> Child:
+        limits = Limits(cpu_seconds=self.task.cpu_seconds_per_instance, memory_mb=self.task.memory_mb)
+        return self._sandbox.start(Text("solution.py", text), limits=limits)
+
+    def _call(self, child: Child, split: Split, block: int, index: int) -> Ran:
+        if child.loaded.status != "ok":
+            return child.loaded
+        packed = self.scorer.inputs(split, block)[index].packed
+        return child.call(self.task.entry, packed, seed=instance_seed(self.task.name, split, block, index))
+
+
+def _runnable(solution: str | None) -> tuple[str, str]:
+    """The canonical text, or the text as it is and the reason why it cannot run."""
+    if solution is None or not solution.strip():
+        return "", "no program: the text is empty"
+    try:
+        return canonical(solution), ""
+    except SyntaxError as error:
+        return solution, f"does not parse: {error.msg}"

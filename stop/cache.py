@@ -140,7 +140,7 @@ class Answers:
 
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
         if self._records is None:
-            raise Missing(f"calls.jsonl: no reply to call {key} (draw {request.draw})")
+            raise Missing(f"calls.jsonl: call {key} (draw {request.draw}) is missing")
         reply = self._shared.get(key) if self._shared else None
         fresh = reply is None
         if reply is None:
@@ -159,14 +159,14 @@ class Answers:
         )  # fmt: skip
         return reply
 
-    def evaluation(self, key: str, measure: Callable[[], Record], text: str) -> Record:
-        """The evaluation of that key: recorded, or measured now. text: of the solution, kept beside it. Raises Missing."""
+    def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
+        """The evaluation of that key, `what` in words: recorded, or measured now. text: of the solution. Raises Missing."""
         self._used.add(key)
-        return self._evaluations.get(key, lambda: self._measure(key, measure, text))
+        return self._evaluations.get(key, lambda: self._measure(key, what, measure, text))
 
-    def _measure(self, key: str, measure: Callable[[], Record], text: str) -> Record:
+    def _measure(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         if self._records is None:
-            raise Missing(f"evaluations.jsonl: no evaluation {key} of this solution:\n{text[:400]}")
+            raise Missing(f"evaluations.jsonl: the evaluation of {what} is missing")
         record = {"kind": "evaluation", "unit": self.unit, "key": key, **measure()}
         self._records.put("solutions", f"{record['sha']}.py", text)
         self._keep(record)

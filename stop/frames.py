@@ -109,8 +109,8 @@ class Run:
 
     def diff(self, a: int, b: int) -> str:
         """Unified diff from version a to version b."""
-        texts = [self.source(self.sha(v)).splitlines() for v in (a, b)]
-        return "\n".join(difflib.unified_diff(*texts, f"version {a}", f"version {b}", lineterm=""))
+        old, new = (self.source(self.sha(v)).splitlines() for v in (a, b))
+        return "\n".join(difflib.unified_diff(old, new, f"version {a}", f"version {b}", lineterm=""))
 
     @functools.cache  # noqa: B019 - a run folder is read once and lives as long as its frames
     def rows(self, name: str) -> list[Record]:

@@ -88,8 +88,7 @@ class Recursion:
     def look_at_test(self) -> None:
         """Scores the seed and the current version on test; counted before it is done, once per number of steps."""
         unit = f"test after step {self.steps}"
-        looks = self._ledger.looked("test")
-        if any(look["unit"] == unit and look["done"] for look in looks):
+        if self._ledger.tested(unit):
             return
         started, _ = self._begin(unit)
         lineage = self._ledger.lineage
@@ -105,6 +104,11 @@ class Recursion:
             self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
         self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started, calls=spent.llm_calls))
         self._ledger.look("test", {**look, "done": True})
+
+    def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
+        """Improver runs on the test block: for comparisons outside the lineage."""
+        self._begin("comparison")
+        return self._meta.runs(scaffold.source, self._exam("test", 0))
 
     # -- one step ---------------------------------------------------------------------------------------------------
     def _propose(self, parent: Version, number: int) -> Rewritten:

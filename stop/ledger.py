@@ -16,7 +16,7 @@ from stop.cache import Answers
 from stop.lineage import Decision, Lineage, Version
 from stop.records import CHAINED, Record, Records, read_lines, write_whole
 
-MEASURED = ("cpu_seconds", "fresh", "kind", "incidents")  # not in the chained lines
+MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind", "incidents")  # not in the chained lines
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Ledger(Protocol):
 
     def end(self, ending: Ending, answers: Answers) -> None: ...
     def look(self, split: str, what: Record) -> None: ...
-    def looked(self, split: str) -> list[Record]: ...
+    def tested(self, unit: str) -> bool: ...
 
 
 class Writing:
@@ -63,7 +63,7 @@ class Writing:
 
     def finished(self) -> set[str]:
         decided = {row["unit"] for row in self._records.rows["decisions.jsonl"]}
-        return decided | {look["unit"] for look in self.looked("test") if look["done"]}
+        return decided | {look["unit"] for look in self._looks("test") if look["done"]}
 
     def end(self, ending: Ending, answers: Answers) -> None:
         new = answers.taken()
@@ -83,7 +83,11 @@ class Writing:
         run["looks"][split] = [*looks, what]
         write_whole(self._records.path / "run.json", json.dumps(run, indent=1).encode())
 
-    def looked(self, split: str) -> list[Record]:
+    def tested(self, unit: str) -> bool:
+        """Whether this look at test is over."""
+        return unit in self.finished()
+
+    def _looks(self, split: str) -> list[Record]:
         return list(read_run(self._records.path)["looks"][split])
 
 
@@ -96,10 +100,8 @@ class Comparing:
 
     def __init__(self, path: Path) -> None:
         self.lineage = Lineage()
-        self._path = path
         self.rows = {name: read_lines(path / name)[0] for name in CHAINED}
         self._next = dict.fromkeys(CHAINED, 0)
-        self._looked: set[str] = set()
 
     def open(self, answers: Answers) -> None:
         for name, kind in (("calls.jsonl", "call"), ("evaluations.jsonl", "evaluation")):
@@ -121,11 +123,10 @@ class Comparing:
 
     def look(self, split: str, what: Record) -> None:
         """A replay counts no look: it is answered from the records."""
-        self._looked.add(what["unit"])
 
-    def looked(self, split: str) -> list[Record]:
-        """The looks of the run that are not yet looked at again in this replay."""
-        return [one for one in read_run(self._path)["looks"][split] if one["unit"] not in self._looked]
+    def tested(self, unit: str) -> bool:
+        """Every look is taken again, from the records."""
+        return False
 
     def close(self) -> None:
         """Raises Differs if the folder holds records that the replay did not make."""
@@ -149,7 +150,7 @@ class Comparing:
                 )
 
 
-def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, list[Record]]:
+def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Record]]:
     """The lines of a unit, in an order that no worker's speed can change."""
     calls = sorted((r for r in new if r["kind"] == "call"), key=_call_order)
     measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
@@ -190,7 +191,9 @@ def _timing(ending: Ending, new: Sequence[Record]) -> list[Record]:
     }  # fmt: skip
     measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
     return [unit] + [
-        {"kind": "evaluation", "key": r["key"], "cpu_seconds": round(r.get("cpu_seconds", 0.0), 6)} for r in measured
+        {"kind": "evaluation", "key": r["key"], "cpu_seconds": round(r["cpu_seconds"], 6), "near_limit": r["near_limit"]}
+        for r in measured
+        if "cpu_seconds" in r  # it is lost for what was recorded before a kill
     ]
 
 

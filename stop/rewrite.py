@@ -16,7 +16,7 @@ from stop.budget import BudgetExceeded, Meter
 from stop.draw import Draw
 from stop.lineage import Spent
 from stop.model import Reply, Request
-from stop.sandbox import Limits, Method, Ran, Refused, Sandbox, Status, Text, wire
+from stop.sandbox import Handle, Limits, Method, Ran, Refused, Sandbox, Status, Text, wire
 from stop.scaffold import ENTRY
 
 MAX_TEXT_CHARS = 200_000  # of one prompt
@@ -151,7 +151,7 @@ class Rewritten:
 
 def rewrite(scaffold: str, target: str, handles: Handles, sandbox: Sandbox, limits: Limits) -> Rewritten:
     """Runs the scaffold once on the target, in a sandbox of its own. Never raises for anything that the scaffold does."""
-    named = {"utility": handles.utility, "language_model": handles.model}
+    named: dict[str, Handle] = {"utility": handles.utility, "language_model": handles.model}
     with sandbox.start(Text("scaffold.py", scaffold), limits=limits) as child:
         ran = child.loaded
         if ran.status == "ok":

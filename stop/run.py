@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from stop.arguments import WRONG_USAGE, run_parser, workers
 
 if TYPE_CHECKING:
-    from stop.session import Means, Plan, Session
+    from stop.session import Plan, Session
 
 UNSAFE = (
     "WARNING: --unsafe-no-sandbox: generated programs run as you, with your files, network and keys. "
@@ -113,7 +113,7 @@ def _run(plan: Plan, resumed: bool) -> int:
     from stop.budget import RunBudgetSpent
     from stop.closing import block, finished
     from stop.progress import Progress
-    from stop.session import opened
+    from stop.session import Session
 
     stopped = "done"
     if resumed and finished(plan):
@@ -121,7 +121,7 @@ def _run(plan: Plan, resumed: bool) -> int:
         return 0
     with Progress() as progress:
         progress.tell(f"run {plan.means.out}: {len(plan.tasks)} tasks, {plan.config.generations} steps" + " (resumed)" * resumed)
-        with _signals() as interrupted, opened(plan, progress.tell, progress.notify) as session:
+        with _signals() as interrupted, Session(plan, progress.tell, progress.notify) as session:
             try:
                 interrupted.watch(session)
                 session.run()

@@ -6,13 +6,15 @@ Owns: opening, resuming and replaying a run folder, threads, sandbox, model. Doe
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
+import os
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from typing import Any
 from stop.budget import RunMeter
 from stop.cache import Answers, SharedReplies
 from stop.improve import Recursion
-from stop.ledger import Comparing, Differs, Ledger, Writing, read_run
+from stop.frames import Run, load
+from stop.ledger import Comparing, Differs, Writing, read_run
+from stop.lineage import ImproverRun, Version
 from stop.meta import Bench
 from stop.model import LanguageModel, Request, open_model
 from stop.records import BadFolder, Record, Records, check_seal, write_whole
 from stop.sandbox import Sandbox
-from stop.scaffold import Scaffold
+from stop.scaffold import Scaffold, read_scaffold
 from stop.settings import MAY_CHANGE, RunConfig
 from stop.task import Task, find_tasks
 from stop.utility import Alone, Utility
@@ -97,8 +101,6 @@ def check_out(plan: Plan, model_id: str) -> Record | None:
 
 
 def _check_writable(folder: Path, out: Path) -> None:
-    import os
-
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadFolder(f"--out {out}: {folder} is not writable. Give another --out.")
 
@@ -127,63 +129,107 @@ def _check_same(wanted: Record, found: Record, out: Path) -> None:
         )
 
 
-@contextmanager
-def opened(plan: Plan, tell: Callable[[str], None], notify: Callable[[str], None]) -> Iterator[Session]:
-    """A run folder opened for going on; everything is ended on the way out, and the folder sealed."""
-    model = open_model(plan.config.model)
-    out = plan.means.out
-    found = check_out(plan, model.id)
-    with ExitStack() as stack:
-        # the sandbox first: a run that may not start must leave nothing behind
-        sandbox = stack.enter_context(Sandbox(unsafe=plan.means.unsafe))
-        if not plan.means.unsafe:
-            sandbox.require()
-        out.mkdir(parents=True, exist_ok=True)
-        records = Records(out)
-        stack.callback(records.close)
-        stack.callback(records.seal)
-        run = found or plan.record(model.id)
-        run["config"] = plan.config.record()
-        write_whole(out / "run.json", json.dumps(run, indent=1).encode())
-        for notice in records.notices:
-            tell(notice)
-        shared = _shared(plan.means.cache)
-        answers = Answers(records, shared)
-        ledger = Writing(records)
-        meter = RunMeter(plan.config.budget_calls, ledger.open(answers))
-        bench = _bench(stack, plan, model, sandbox, answers, meter, notify)
-        stack.callback(answers.stop)
-        yield Session(plan, bench, ledger, tell)
-
-
 class Session:
-    """A live run: `start`, `step`, `finish`, or all of them with `run`."""
+    """A live run: all of it with `run`, or piece by piece with `score_seed`, `step` and `look_at_test`.
 
-    def __init__(self, plan: Plan, bench: Bench, ledger: Ledger, tell: Callable[[str], None]) -> None:
+    A context manager; `close` ends every process and seals the folder.
+    """
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None], notify: Callable[[str], None]) -> None:
+        model = open_model(plan.config.model)
+        out = plan.means.out
+        found = check_out(plan, model.id)
         self.plan = plan
-        self.bench = bench
-        self.ledger = ledger
-        self.recursion = Recursion(bench, ledger, self._source, tell)
+        with ExitStack() as stack:
+            # the sandbox first: a run that may not start must leave nothing behind
+            self._sandbox = stack.enter_context(Sandbox(unsafe=plan.means.unsafe))
+            if not plan.means.unsafe:
+                self._sandbox.require()
+            out.mkdir(parents=True, exist_ok=True)
+            records = Records(out)
+            stack.callback(records.close)
+            stack.callback(records.seal)
+            run = found or plan.record(model.id)
+            run["config"] = plan.config.record()
+            write_whole(out / "run.json", json.dumps(run, indent=1).encode())
+            for notice in records.notices:
+                tell(notice)
+            self._answers = Answers(records, _shared(stack, plan.means.cache))
+            ledger = Writing(records)
+            meter = RunMeter(plan.config.budget_calls, ledger.open(self._answers))
+            bench = _bench(stack, plan, model, self._sandbox, self._answers, meter, notify)
+            stack.callback(self._answers.stop)
+            self._recursion = Recursion(bench, ledger, functools.partial(_source, out), tell)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def recorded(self) -> Run:
+        """What the folder holds so far, as data frames."""
+        return load(self.plan.means.out)
 
     def run(self) -> None:
         """All steps that are still to be taken, then the look at test."""
-        self.recursion.run(self.plan.scaffold, self.plan.config.generations)
-        self.recursion.look_at_test()
+        self.improve()
+        self._recursion.look_at_test()
+
+    def improve(self) -> None:
+        """The seed's score and all steps that are still to be taken."""
+        self._recursion.run(self.plan.scaffold, self.plan.config.generations)
+
+    def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
+        """Improver runs of any scaffold on test, for comparisons; they become no part of the run's records."""
+        return self._recursion.on_test(scaffold)
+
+    def score_seed(self) -> Version:
+        """Version 0, scored on val."""
+        return self._recursion.score_seed(self.plan.scaffold)
+
+    def step(self) -> Version:
+        """One self-improvement step; the child, whatever came of it."""
+        return self._recursion.step()
+
+    def look_at_test(self) -> None:
+        """Scores the seed and the current version on test, once; the look is counted in run.json."""
+        self._recursion.look_at_test()
 
     def abort(self) -> None:
         """Ends every process of the run at once; may be called from a signal handler."""
-        self.bench.answers.stop()
-        self.bench.sandbox.abort()
+        self._answers.stop()
+        self._sandbox.abort()
 
-    def _source(self, sha: str) -> str:
-        return (self.plan.means.out / "sources" / f"{sha}.py").read_bytes().decode("utf-8", "surrogatepass")
+    def close(self) -> None:
+        self._stack.close()
 
 
-def _shared(folder: Path | None) -> SharedReplies | None:
+def begin(*names: str, out: str | Path, workers: int = 2, **settings: Any) -> Session:
+    """A session for notebooks: tasks or sets by name (default quick), RunConfig's settings by keyword.
+
+    Raises UnknownTask, UnknownScaffold, UnknownModel, BadFolder, SandboxError with one clear line.
+    """
+    tasks = find_tasks(list(names) or ["quick"])
+    config = RunConfig(tasks=tuple(t.name for t in tasks), **settings)
+    plan = Plan(config, tasks, read_scaffold(config.scaffold), Means(Path(out), workers))
+    return Session(plan, tell=lambda event: None, notify=lambda what: None)
+
+
+def _source(out: Path, sha: str) -> str:
+    """The text of a recorded version."""
+    return (out / "sources" / f"{sha}.py").read_bytes().decode("utf-8", "surrogatepass")
+
+
+def _shared(stack: ExitStack, folder: Path | None) -> SharedReplies | None:
     if folder is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    return SharedReplies(folder)
+    shared = SharedReplies(folder)
+    stack.callback(shared.close)
+    return shared
 
 
 def _bench(
@@ -240,12 +286,12 @@ def replay(out: Path, means: Means, tell: Callable[[str], None], notify: Callabl
         sandbox = stack.enter_context(Sandbox(unsafe=means.unsafe))
         model = _NoModel(run["model"])
         bench = _bench(stack, plan, model, sandbox, answers, RunMeter(0, 0), notify)
-        session = Session(plan, bench, comparing, tell)
+        recursion = Recursion(bench, comparing, functools.partial(_source, out), tell)
         try:
             for done in range(steps + 1):
-                session.recursion.run(scaffold, done)
-                if any(look["done"] and look["unit"] == f"test after step {done}" for look in comparing.looked("test")):
-                    session.recursion.look_at_test()
+                recursion.run(scaffold, done)
+                if any(look["done"] and look["unit"] == f"test after step {done}" for look in run["looks"]["test"]):
+                    recursion.look_at_test()
             comparing.close()
         except (Differs, LookupError, FileNotFoundError) as error:
             problems.append(str(error))

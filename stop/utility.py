@@ -6,6 +6,7 @@ Owns: outcomes of instances, running a solution on a block, never measuring the 
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Evaluation:
     outcomes: tuple[Outcome, ...]
     incidents: tuple[str, ...] = ()
     cpu_seconds: float = field(default=0.0, compare=False)
+    near_limit: bool = field(default=False, compare=False)  # an instance took more than half of its CPU time
 
     @property
     def score(self) -> float:
@@ -59,7 +61,8 @@ class Evaluation:
             {"id": o.instance_id, "status": o.status, "score": o.score} | ({"detail": o.detail} if o.detail else {})
             for o in self.outcomes
         ]
-        return found | {"incidents": list(self.incidents), "cpu_seconds": self.cpu_seconds}
+        measured = {"cpu_seconds": self.cpu_seconds, "near_limit": self.near_limit}
+        return found | {"incidents": list(self.incidents)} | measured
 
     @classmethod
     def of(cls, record: Record) -> Evaluation:
@@ -131,17 +134,19 @@ class Utility:
         key = evaluation_key(
             source_sha=sha(text), task=self.task.name, task_sha=self.task.sha, split=split, block=block
         )
-        return Evaluation.of(self._answers.evaluation(key, lambda: self._measure(text, problem, split, block).record, text))
+        what = f"solution {sha(text)} on {self.task.name} {split} block {block}"
+        measure = functools.partial(self._measure, text, problem, split, block)
+        return Evaluation.of(self._answers.evaluation(key, what, measure, text))
 
     def close(self) -> None:
         self.scorer.close()
 
-    def _measure(self, text: str, problem: str, split: Split, block: int) -> Evaluation:
+    def _measure(self, text: str, problem: str, split: Split, block: int) -> Record:
         if problem:
             ids = [i.instance_id for i in self.scorer.inputs(split, block)]
             outcomes = tuple(Outcome(i, "unparsable", detail=problem) for i in ids)
-            return Evaluation(self.task.name, sha(text), split, block, outcomes)
-        return self._alone.beside(lambda: self._run(text, split, block))
+            return Evaluation(self.task.name, sha(text), split, block, outcomes).record
+        return self._alone.beside(lambda: self._run(text, split, block)).record
 
     def _run(self, text: str, split: Split, block: int) -> Evaluation:
         inputs = self.scorer.inputs(split, block)
@@ -160,33 +165,34 @@ class Utility:
                 incidents += [f"{name}: {scored[i].problem}"] if scored[i].incident else []
             else:
                 outcomes.append(Outcome(name, "scored", scored[i].score))
-        cpu = sum(ran.cpu_seconds for ran in rans if ran is not None)
-        return Evaluation(self.task.name, sha(text), split, block, tuple(outcomes), tuple(incidents), cpu)
+        cpu = [ran.cpu_seconds for ran in rans if ran is not None]
+        near = any(
+            ran.cpu_seconds > self.task.cpu_seconds_per_instance / 2
+            for ran in rans
+            if ran is not None and ran.status != "timeout"
+        )
+        found = tuple(outcomes), tuple(incidents), sum(cpu), near
+        return Evaluation(self.task.name, sha(text), split, block, *found)
 
     def _call_on_all(self, text: str, split: Split, block: int) -> list[Ran | None]:
         """One child per candidate; a new one only behind a time-out that was not confirmed. None: not run."""
         n = len(self.scorer.inputs(split, block))
-        rans: list[Ran | None] = [None] * n
-        child, first = None, 0
+        rans: list[Ran | None] = []
+        child = self._start(text)
         try:
-            for i in range(n):
-                if child is None:
-                    child = self._start(text)
-                    first = i
-                ran = self._call(child, split, block, i)
+            if child.loaded.status not in ("ok", "timeout"):
+                return [child.loaded] * n  # it never got as far as an instance
+            while len(rans) < n and (not rans or _goes_on(rans[-1])):
+                index = len(rans)
+                ran = self._call(child, split, block, index)
                 if ran.status == "timeout":
                     child.close()
-                    child = None
-                    ran = self._alone.alone(lambda i=i: self._once(text, split, block, i))
-                rans[i] = ran
-                if ran.status not in ("ok", "error") or (child is not None and child.loaded.status != "ok"):
-                    break
+                    ran = self._alone.alone(functools.partial(self._once, text, split, block, index))
+                    child = self._start(text) if _goes_on(ran) and index + 1 < n else child
+                rans.append(ran)
         finally:
-            if child is not None:
-                child.close()
-        if first == 0 and child is not None and child.loaded.status != "ok":
-            return [child.loaded] * n  # it never got as far as an instance
-        return rans
+            child.close()
+        return rans + [None] * (n - len(rans))
 
     def _once(self, text: str, split: Split, block: int, index: int) -> Ran:
         with self._start(text) as child:
@@ -201,6 +207,11 @@ class Utility:
             return child.loaded
         packed = self.scorer.inputs(split, block)[index].packed
         return child.call(self.task.entry, packed, seed=instance_seed(self.task.name, split, block, index))
+
+
+def _goes_on(ran: Ran | None) -> bool:
+    """Whether a program that ended like this is run on the next instance: it returned or raised, and lives."""
+    return ran is not None and ran.status in ("ok", "error")
 
 
 def _runnable(solution: str | None) -> tuple[str, str]:

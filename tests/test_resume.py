@@ -1,0 +1,201 @@
+"""Kill, resume, replay: records equal to those of a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stop.run import main
+
+SIZE = ["maxcut", "string_grid", "--generations", "2", "--repeats", "2", "--workers", "2"]
+FILES = ["run.json", "seal.json", "lineage.jsonl", "decisions.jsonl", "outcomes.jsonl", "evaluations.jsonl", "calls.jsonl",
+         "incidents.jsonl"]  # fmt: skip
+MOMENTS_SEED = 20231003
+
+
+def records(path: Path) -> dict[str, bytes]:
+    """Every file of a run folder but the measured times."""
+    return {
+        p.relative_to(path).as_posix(): p.read_bytes()
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and p.name != "timing.jsonl"
+    }
+
+
+def started(out: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "stop.run", *SIZE, "--out", str(out), "--cache", str(out) + ".cache", *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below `pid`."""
+    children: dict[int, set[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), set()).add(int(entry.name))
+    found, queue = set(), [pid]
+    while queue:
+        below = children.get(queue.pop(), set())
+        found |= below
+        queue += below
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    """The records of a run that nobody disturbed, and the seconds it took."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    start = time.monotonic()
+    process = started(out)
+    _, said = process.communicate()
+    assert process.returncode == 0, said.decode()
+    return records(out), time.monotonic() - start
+
+
+def killed_and_resumed(out: Path, seconds: float) -> dict[str, bytes]:
+    """Kills a run with SIGKILL after so many seconds, checks that nothing survives, and runs the same command again."""
+    process = started(out)
+    time.sleep(seconds)
+    below = descendants(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 1.0
+    while (left := [p for p in below if alive(p)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left, f"{len(left)} processes are alive a second after the kill"
+    again = started(out)
+    _, said = again.communicate()
+    assert again.returncode == 0, said.decode()
+    return records(out)
+
+
+def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    different = [n for n in sorted(set(found) | set(expected)) if found.get(n) != expected.get(n)]
+    assert not different, f"{len(different)} files differ: {different[:5]}"
+
+
+@pytest.mark.parametrize("share", [0.35, 0.7])
+def test_a_killed_run_goes_on_to_the_records_of_an_undisturbed_one(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, share: float
+) -> None:
+    expected, seconds = undisturbed
+    same(killed_and_resumed(tmp_path / "run", share * seconds), expected)
+
+
+@pytest.mark.slow
+def test_ten_kills_at_moments_from_a_printed_seed_change_nothing(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+) -> None:
+    expected, seconds = undisturbed
+    rng = random.Random(MOMENTS_SEED)
+    moments = sorted(rng.uniform(0.05, seconds) for _ in range(10))
+    print(f"\nseed {MOMENTS_SEED}, a run of {seconds:.1f} s, killed after {', '.join(f'{m:.2f}' for m in moments)} s")
+    for number, moment in enumerate(moments):
+        same(killed_and_resumed(tmp_path / f"run{number}", moment), expected)
+
+
+@pytest.mark.slow
+def test_two_runs_are_equal_ten_times_of_ten_one_of_them_beside_two_cpu_hogs(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+) -> None:
+    expected, _ = undisturbed
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for number in range(10):
+            process = started(tmp_path / f"run{number}")
+            process.communicate()
+            same(records(tmp_path / f"run{number}"), expected)
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def test_the_number_of_workers_changes_no_record(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+) -> None:
+    started(tmp_path / "run", "--workers", "5").communicate()
+    same(records(tmp_path / "run"), undisturbed[0])
+
+
+def test_ctrl_c_saves_everything_prints_the_command_and_ends_with_130(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+) -> None:
+    process = started(tmp_path / "run")
+    time.sleep(0.5 * undisturbed[1])
+    below = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130 and b"To go on: python -m stop.run maxcut" in said
+    assert not [p for p in below if alive(p)]
+    started(tmp_path / "run").communicate()
+    same(records(tmp_path / "run"), undisturbed[0])
+
+
+def test_a_replay_reproduces_writes_nothing_and_asks_no_model(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {p: p.stat().st_mtime_ns for p in small_run.rglob("*")}
+    assert main(["--replay", "--out", str(small_run)]) == 0
+    assert "equal" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in small_run.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("calls.jsonl", 3, "calls.jsonl: call "),
+        ("calls.jsonl", -1, "calls.jsonl"),
+        ("evaluations.jsonl", 4, "evaluations.jsonl: the evaluation of solution "),
+        ("outcomes.jsonl", 1, "outcomes.jsonl line 2: "),
+        ("lineage.jsonl", -1, "version 2"),
+        ("decisions.jsonl", 1, "decision on version 1"),
+    ],
+)
+def test_a_replay_names_the_record_that_is_missing(
+    small_run: Path, tmp_path: Path, name: str, line: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(small_run, tmp_path / "copy")
+    lines = (out / name).read_bytes().splitlines(keepends=True)
+    del lines[line]
+    (out / name).write_bytes(b"".join(lines))
+    assert main(["--replay", "--out", str(out)]) == 1
+    found = capsys.readouterr()
+    assert said in found.err and "replay" in found.out
+
+
+def test_a_replay_names_a_score_that_was_edited(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(small_run, tmp_path / "copy")
+    lines = (out / "lineage.jsonl").read_text().splitlines()
+    row = json.loads(lines[-1]) | {"meta_utility": 0.9999}
+    (out / "lineage.jsonl").write_text("\n".join([*lines[:-1], json.dumps(row, separators=(",", ":"))]) + "\n")
+    assert main(["--replay", "--out", str(out)]) == 1
+    assert "meta_utility is 0.9999" in capsys.readouterr().err
+
+
+def test_more_generations_go_on_from_the_end_and_count_another_look_at_test(small_run: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(small_run, tmp_path / "longer")
+    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--out", str(out)]) == 0
+    looks = json.loads((out / "run.json").read_text())["looks"]["test"]
+    assert [look["unit"] for look in looks] == ["test after step 2", "test after step 3"]
+    assert main(["--replay", "--out", str(out)]) == 0

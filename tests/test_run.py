@@ -1,0 +1,205 @@
+"""`python -m stop.run` as a user meets it: mistakes, records, budgets, scaffolds that misbehave."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import stop
+from stop.run import main
+
+KEYS = [
+    "run", "versions", "kept", "seed_meta_utility", "best_meta_utility", "seed_test_utility", "best_test_utility",
+    "evidence", "llm_calls", "cached_calls", "usd", "near_limit", "incidents", "seal", "stopped", "next",
+]  # fmt: skip
+IDENTITY = "def improve_algorithm(initial_solution, utility, language_model):\n    return initial_solution\n"
+
+
+def fenced(source: str) -> str:
+    return f"Here it is.\n```python\n{source}```\n"
+
+
+def status_of(argv: list[str]) -> int:
+    """The exit status, whether main returns it or argparse exits with it."""
+    try:
+        return main(argv)
+    except SystemExit as exit:
+        return int(exit.code or 0)
+
+
+def test_a_run_ends_with_one_block_of_fixed_keys(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "---" and [line.split(": ")[0] for line in lines[1:]] == KEYS
+    assert "seal: whole" in lines and "stopped: done" in lines
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["maxcat"], "no task or set 'maxcat'. Nearest: maxcut."),
+        (["--scaffold", "sede"], "no scaffold 'sede'. Nearest: seed."),
+        (["--scaffold", "missing/file.py"], "no scaffold file"),
+        (["--model", "mutatoin"], "no model 'mutatoin'"),
+        (["--model", "scripted:nowhere.json"], "nowhere.json"),
+        (["--generation", "3"], "no option --generation. Nearest: --generations."),
+        (["--budget-usd", "3"], "--budget-usd is not available in this version"),
+        (["--accept", "paired"], "rule 'paired' is not available in this version"),
+        (["--accept", "beter"], "nearest: better"),
+        (["--mode", "godel"], "mode 'godel' is not available"),
+        (["--generations", "-1"], "a whole number of at least 0"),
+        (["--workers", "two"], "'two'"),
+        (["--replay"], "--replay needs --out"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_with_status_2_and_creates_nothing(
+    argv: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_of(argv) == 2
+    said = capsys.readouterr()
+    assert line in said.err and said.err.count("\n") == 1 and said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [("def improve_algorithm(", "does not parse"), ("def improve_algorithm(x): pass", "has the parameters (x)")],
+)
+def test_a_scaffold_that_cannot_run_is_refused_before_anything_is_made(
+    source: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(source)
+    assert main(["--scaffold", str(tmp_path / "mine.py"), "--out", str(tmp_path / "run")]) == 2
+    assert why in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_an_out_that_cannot_be_used_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "other.txt").write_text("x")
+    for out, why in [("file", "is a file"), ("file/below", "not a folder"), ("full", "holds other files")]:
+        assert main(["maxcut", "--out", str(tmp_path / out)]) == 2
+        assert why in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "full", "other.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"), [(["--seed", "1"], "seed"), (["--repeats", "2"], "repeats"), (["--accept", "always"], "accept")]
+)
+def test_a_resume_that_would_change_what_the_records_mean_is_refused_by_name(
+    small_run: Path, change: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]
+    assert main([*base, *change]) == 2
+    assert f"config {name}" in capsys.readouterr().err
+
+
+def test_a_child_that_cannot_run_is_recorded_with_its_reason_and_the_parent_goes_on(
+    tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = scripted(fenced("def improve_algorithm(x):\n    return x\n"))
+    assert main(["maxcut", "--model", model, "--generations", "2", "--repeats", "1", "--out", str(tmp_path / "r")]) == 0
+    run = stop.load(tmp_path / "r")
+    assert list(run.versions.status) == ["seed", "failed", "failed"] and list(run.versions.parent_id[1:]) == [0, 0]
+    assert "has the parameters (x)" in run.versions.detail[1] and run.versions.meta_utility[1] == 0.0
+
+
+def test_a_parent_that_fails_to_rewrite_itself_costs_a_step_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(IDENTITY.replace("return", "raise RuntimeError(utility.str[:9]) or"))
+    argv = ["maxcut", "--scaffold", str(tmp_path / "bad.py"), "--generations", "1", "--repeats", "1"]
+    assert main([*argv, "--out", str(tmp_path / "r")]) == 0
+    run = stop.load(tmp_path / "r")
+    assert run.versions.status[1] == "failed" and "RuntimeError: A program" in run.versions.detail[1]
+    assert set(run.outcomes.status) == {"error"} and set(run.outcomes.utility) == {0.0}
+
+
+def test_the_rule_of_the_paper_keeps_every_child_that_works(tmp_path: Path, scripted: Callable[..., str]) -> None:
+    argv = ["maxcut", "--model", scripted(fenced(IDENTITY)), "--accept", "always", "--generations", "2"]
+    assert main([*argv, "--repeats", "1", "--out", str(tmp_path / "r")]) == 0
+    assert list(stop.load(tmp_path / "r").versions.status) == ["seed", "kept", "kept"]
+
+
+def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "1", "--out", str(tmp_path / "r")]
+    assert main([*argv, "--budget-calls", "20"]) == 0
+    assert "stopped: budget_calls" in capsys.readouterr().out
+    run = stop.load(tmp_path / "r")
+    assert len(run.versions) == 1 and (tmp_path / "r" / "pending.jsonl").read_text().count('"kind":"call"') == 14
+    assert main([*argv, "--budget-calls", "2000"]) == 0
+    assert len(stop.load(tmp_path / "r").versions) == 2
+
+
+def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(tmp_path: Path) -> None:
+    argv = ["maxcut", "--generations", "0", "--repeats", "1", "--cache", str(tmp_path / "cache")]
+    for out in ("a", "b"):
+        assert main([*argv, "--out", str(tmp_path / out)]) == 0
+    first, second = ([t["calls_fresh"] for t in stop.load(tmp_path / o).timing if t["kind"] == "unit"] for o in "ab")
+    assert first[0] == 6 and set(second) == {0}
+
+
+def test_the_dry_run_counts_the_worst_case_and_creates_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["maxcut", "--generations", "1", "--repeats", "2", "--dry-run", "--out", str(tmp_path / "r")]) == 0
+    said = capsys.readouterr().out
+    # 24 to propose, 25 candidates and twice val at 2 runs x 24 replies, seed val, and test for two versions x 8 runs
+    assert f"calls_worst: {24 + 25 * 48 + 2 * 48 + 48 + 2 * 8 * 24}" in said and not (tmp_path / "r").exists()
+
+
+def test_the_run_folder_holds_what_the_contract_says(small_run: Path) -> None:
+    run = json.loads((small_run / "run.json").read_text())
+    assert {"config", "packages", "model", "tasks", "looks", "axes"} <= set(run) and len(run["axes"]) == 5
+    assert [look["block"] for look in run["looks"]["val"]] == [0, 1, 2] and len(run["looks"]["test"]) == 1
+    loaded = stop.load(small_run)
+    assert {"id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility", "stderr", "n", "llm_calls",
+            "input_tokens", "output_tokens", "usd", "detail", "prev"} <= set(loaded.versions.columns)  # fmt: skip
+    assert {"id", "step", "rule", "evidence", "n", "level", "block", "verdict", "who", "why"} <= set(loaded.decisions)
+    assert {"solution", "utility", "seed_utility", "counts", "llm_calls"} <= set(loaded.outcomes.columns)
+    for sha in loaded.versions.sha:
+        assert (small_run / "sources" / f"{sha}.py").is_file()
+    for sha in {s for s in loaded.outcomes.solution if s} | set(loaded.evaluations.sha):
+        assert (small_run / "solutions" / f"{sha}.py").is_file()
+
+
+def test_every_call_can_be_read_in_full_from_the_folder_alone(small_run: Path) -> None:
+    for call in stop.load(small_run).rows("calls.jsonl")[:50]:
+        (message,) = call["messages"]
+        assert message.get("text") or (small_run / "texts" / message["sha"]).read_text()
+        assert re.fullmatch("[0-9a-f]{32}", call["draw"]) and "```python" in call["reply"]
+
+
+def test_parent_and_child_face_the_same_draws_and_block(small_run: Path) -> None:
+    outcomes = stop.load(small_run).outcomes
+    step = outcomes[(outcomes.unit == "step 1") & (outcomes.split == "val")]
+    by_version = {v: set(zip(g.task, g.repeat, g.block, strict=True)) for v, g in step.groupby("version")}
+    assert len(by_version) in (0, 2) and len({frozenset(keys) for keys in by_version.values()}) <= 1
+
+
+def test_a_finished_run_prints_its_block_again_and_measures_nothing(
+    small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {p.name: p.stat().st_mtime_ns for p in small_run.iterdir()}
+    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]) == 0
+    assert {p.name: p.stat().st_mtime_ns for p in small_run.iterdir()} == before
+
+
+def test_unconfined_runs_warn_every_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["string_grid", "--generations", "0", "--repeats", "1", "--unsafe-no-sandbox", "--out", str(tmp_path / "r")]
+    for _ in range(2):
+        assert main(argv) == 0
+        assert "WARNING: --unsafe-no-sandbox" in capsys.readouterr().err
+
+
+def test_foreign_text_reaches_the_terminal_neutralised(
+    tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    nasty = "def improve_algorithm(initial_solution, utility, language_model):\n    raise ValueError('\\x1b[2J[red]\\u202e')\n"
+    argv = ["maxcut", "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", "--repeats", "1"]
+    assert main([*argv, "--out", str(tmp_path / "r")]) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err and "\u202e" not in said.out + said.err

@@ -1,0 +1,50 @@
+"""What text may be an improver, and when two texts are the same program."""
+
+from __future__ import annotations
+
+import pytest
+
+from stop.scaffold import BadScaffold, Scaffold, UnknownScaffold, canonical, read_scaffold, sha
+
+GOOD = "def improve_algorithm(initial_solution, utility, language_model):\n    return initial_solution\n"
+
+
+@pytest.mark.parametrize("name", ["seed", "best_of_n"])
+def test_the_shipped_scaffolds_are_improvers(name: str) -> None:
+    assert read_scaffold(name).sha
+
+
+def test_default_values_behind_the_three_parameters_are_allowed() -> None:
+    Scaffold.checked(GOOD.replace("language_model)", "language_model, rounds=3, *, width=2)"))
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("def improve_algorithm(:", "does not parse"),
+        ("x = 1", "defines no function improve_algorithm"),
+        ("def improve_algorithm(a, b, c): pass", r"has the parameters \(a, b, c\)"),
+        ("def improve_algorithm(initial_solution, utility): pass", "has the parameters"),
+        (GOOD.replace("language_model)", "language_model, more)"), "has the parameters"),
+        (GOOD.replace("language_model)", "language_model, *, more)"), "has the parameters"),
+        ("-" * 5000 + "1", "does not parse"),
+    ],
+)
+def test_a_text_that_cannot_be_an_improver_is_refused_with_its_reason(source: str, why: str) -> None:
+    with pytest.raises(BadScaffold, match=why):
+        Scaffold.checked(source)
+
+
+def test_an_unknown_scaffold_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownScaffold, match="Nearest: seed"):
+        read_scaffold("sede")
+
+
+def test_texts_that_differ_in_comments_and_layout_alone_run_as_the_same_program() -> None:
+    other = "# a comment\n" + GOOD.replace("return", "\n\n    return ").replace("(initial", "( initial")
+    assert sha(GOOD) != sha(other) and canonical(GOOD) == canonical(other)
+
+
+def test_a_changed_string_is_another_program() -> None:
+    assert canonical("x = 'a'") != canonical("x = 'b'")
+    assert canonical('x = "a"') == canonical("x = 'a'")

@@ -22,9 +22,9 @@ class RunConfig:
     repeats: int = 3  # improver runs per task, on train and on val
     test_repeats: int = 8  # improver runs per task when test is looked at
     budget_calls: int = 0  # fresh model calls of the whole run; 0: no limit
-    prompts_per_improver_run: int = 4  # the numbers of STOP's config (arXiv:2310.02304, appendix A)
+    prompts_per_improver_run: int = 4  # this and the next are the numbers of STOP's config (microsoft/stop config.py)
     responses_per_prompt: int = 6
-    utility_calls_per_improver_run: int = 25
+    utility_calls_per_improver_run: int = 48  # STOP allows 25; twice the replies lets an improver compare what it holds
     max_tokens: int = 4096  # of one reply
     scaffold_cpu_seconds: float = 1.0  # of one improver run's own work
     scaffold_memory_mb: int = 256

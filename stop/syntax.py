@@ -1,7 +1,7 @@
-"""Python source as text from outside: parsed without trust, and compared by what it says.
+"""Python source as text from outside: parsed without trust.
 
-Owns: the one way to parse a source, and when two sources are the same program. Does not own: running one (sandbox),
-what an entry must look like (scaffold, task).
+Owns: the one way to parse a source. Does not own: running one (sandbox), what an entry must look like and when two
+texts are the same program (scaffold).
 """
 
 from __future__ import annotations
@@ -37,22 +37,5 @@ def parse(source: str) -> ast.Module:
         raise SyntaxError("nested too deeply") from None
 
 
-def normalised(source: str) -> str:
-    """A text equal for programs that differ only in comments, layout and docstrings. Raises SyntaxError."""
-    tree = parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and _documented(node):
-            node.body = node.body[1:]
-    try:
-        return ast.dump(tree)
-    except RecursionError:
-        raise SyntaxError("nested too deeply") from None
-
-
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:120]
-
-
-def _documented(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    first = node.body[0] if node.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)

@@ -6,6 +6,7 @@ Owns: what a request and a reply are, and which kinds of model exist. Does not o
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +48,8 @@ class UnknownModel(LookupError):
 
 
 KINDS = {
-    "mutation": "no language model: random changes of the program's syntax tree, the control that every claim must beat",
+    "mutation": "no language model: random changes of the program's syntax tree, the control that claims must beat",
+    "mutation:no-OPERATOR": "the same with one of its operators switched off",
     "scripted:FILE": "replies read from a JSON file: for tests and lessons",
 }
 
@@ -55,12 +57,27 @@ KINDS = {
 def open_model(spec: str) -> LanguageModel:
     """The model that `spec` names. Raises UnknownModel. Imports the kind's module only when it is used."""
     kind, _, rest = spec.partition(":")
-    if spec == "mutation":
-        from stop.model.mutation import MutationModel
-
-        return MutationModel()
+    if kind == "mutation":
+        return _mutation(spec, rest)
     if kind == "scripted" and rest:
         from stop.model.scripted import ScriptedModel
 
         return ScriptedModel.read(rest)
-    raise UnknownModel(f"no model {spec!r} (found: {', '.join(KINDS)}).")
+    raise _unknown(spec)
+
+
+def _mutation(spec: str, rest: str) -> LanguageModel:
+    from stop.model.mutation import MutationModel
+    from stop.model.operators import OPERATORS
+
+    without = rest.removeprefix("no-")
+    if spec == "mutation" or (rest.startswith("no-") and without in OPERATORS):
+        return MutationModel(without)
+    if rest.startswith("no-"):
+        raise UnknownModel(f"no model {spec!r}: the operators are {', '.join(OPERATORS)}.")
+    raise _unknown(spec)
+
+
+def _unknown(spec: str) -> UnknownModel:
+    near = difflib.get_close_matches(spec, KINDS, n=1)
+    return UnknownModel(f"no model {spec!r}. {f'Nearest: {near[0]}. ' if near else ''}Found: {', '.join(KINDS)}.")

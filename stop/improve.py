@@ -94,7 +94,7 @@ class Recursion:
         lineage = self._ledger.lineage
         shown = list({v.id: v for v in (lineage.versions[0], lineage.current())}.values())
         look = {"unit": unit, "versions": [v.id for v in shown], "block": 0}
-        self._ledger.look("test", {**look, "done": False})
+        self._ledger.look({**look, "done": False})
         outcomes: list[Record] = []
         spent = Spent()
         for version in shown:
@@ -103,7 +103,7 @@ class Recursion:
             outcomes += [r.record(version=version.id, split="test", block=0, unit=unit) for r in runs]
             self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
         self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started, calls=spent.llm_calls))
-        self._ledger.look("test", {**look, "done": True})
+        self._ledger.look({**look, "done": True})
 
     def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
         """Improver runs on the test block: for comparisons outside the lineage."""

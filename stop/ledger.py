@@ -38,7 +38,7 @@ class Ledger(Protocol):
     lineage: Lineage
 
     def end(self, ending: Ending, answers: Answers) -> None: ...
-    def look(self, split: str, what: Record) -> None: ...
+    def look(self, what: Record) -> None: ...
     def tested(self, unit: str) -> bool: ...
 
 
@@ -59,11 +59,12 @@ class Writing:
                 answers.load({"kind": kind, **row}, in_flight=False)
         for row in kept:
             answers.load(row, in_flight=True)
+        self._count_val_looks()
         return len(self._records.rows["calls.jsonl"]) + sum(r["kind"] == "call" for r in kept)
 
     def finished(self) -> set[str]:
         decided = {row["unit"] for row in self._records.rows["decisions.jsonl"]}
-        return decided | {look["unit"] for look in self._looks("test") if look["done"]}
+        return decided | {look["unit"] for look in read_run(self._records.path)["looks"]["test"] if look["done"]}
 
     def end(self, ending: Ending, answers: Answers) -> None:
         new = answers.taken()
@@ -71,24 +72,27 @@ class Writing:
             self._records.put("sources", f"{ending.version.sha}.py", ending.source)
         batches = unit_batches(ending, new)
         self._records.commit(batches, _timing(ending, new))
-        if ending.decision is not None:
-            self.look("val", {"unit": ending.unit, "block": ending.decision.block})
+        self._count_val_looks()
         if ending.version is not None and ending.decision is not None:
             self.lineage.append(ending.version, ending.decision)
 
-    def look(self, split: str, what: Record) -> None:
-        """Counts a look before it is taken; the same look again (after a kill) is the same look."""
+    def look(self, what: Record) -> None:
+        """Counts a look at test before it is taken; the same look again (after a kill) is the same look."""
         run = read_run(self._records.path)
-        looks = [one for one in run["looks"][split] if one["unit"] != what["unit"]]
-        run["looks"][split] = [*looks, what]
-        write_whole(self._records.path / "run.json", json.dumps(run, indent=1).encode())
+        looks = [one for one in run["looks"]["test"] if one["unit"] != what["unit"]]
+        run["looks"]["test"] = [*looks, what]
+        write_run(self._records.path, run)
+
+    def _count_val_looks(self) -> None:
+        """Each decision looked at one val block."""
+        run = read_run(self._records.path)
+        decisions = self._records.rows["decisions.jsonl"]
+        run["looks"]["val"] = [{"unit": row["unit"], "block": row["block"]} for row in decisions]
+        write_run(self._records.path, run)
 
     def tested(self, unit: str) -> bool:
         """Whether this look at test is over."""
         return unit in self.finished()
-
-    def _looks(self, split: str) -> list[Record]:
-        return list(read_run(self._records.path)["looks"][split])
 
 
 class Differs(Exception):
@@ -121,7 +125,7 @@ class Comparing:
         if ending.version is not None and ending.decision is not None:
             self.lineage.append(ending.version, ending.decision)
 
-    def look(self, split: str, what: Record) -> None:
+    def look(self, what: Record) -> None:
         """A replay counts no look: it is answered from the records."""
 
     def tested(self, unit: str) -> bool:
@@ -216,3 +220,8 @@ def read_run(path: Path) -> Record:
     if not isinstance(found, dict):
         raise ValueError("not an object")
     return found
+
+
+def write_run(path: Path, run: Record) -> None:
+    """Replaces run.json as a whole."""
+    write_whole(path / "run.json", json.dumps(run, indent=1).encode())

@@ -6,10 +6,9 @@ gives the same bytes. All text of a run is neutralised and never read as mathema
 
 from __future__ import annotations
 
-import signal
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from stop.arguments import Parser
 from stop.neutral import neutral
+from stop.show import piped, versions_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,11 +31,10 @@ DARK, PALE = "#333333", "#8a8a8a"
 
 @dataclass(frozen=True)
 class Look:
-    """How versions of one standing are drawn: colours of Okabe and Ito, and a marker, so that neither is needed alone."""
+    """How versions of one standing are drawn: in colours of Okabe and Ito, each with a marker of its own."""
 
     marker: str
     colour: str
-    filled: bool = True
 
 
 LOOKS = {
@@ -67,8 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, figure in figures.items():
             save(figure, folder / name)
             print(neutral(str(folder / name)))
+    except BrokenPipeError:
+        raise  # see piped
     except (BadFolder, LookupError, OSError) as error:
-        parser.error(neutral(str(error)))
+        parser.error(neutral(str(error), most=400))
     return 0
 
 
@@ -101,7 +102,7 @@ def _style() -> AbstractContextManager[None]:
 # -- the curve ------------------------------------------------------------------------------------------------------
 def curve(run: Run) -> Figure:
     """Meta-utility on val, step by step, and on test where it was looked at. Raises LookupError without a version."""
-    from stop.show import versions_of
+    from matplotlib.ticker import MaxNLocator
 
     versions, tested = versions_of(run), _tested(run)
     with _style():
@@ -113,8 +114,8 @@ def curve(run: Run) -> Figure:
         axes.set_xlabel("step")
         axes.set_ylabel("meta-utility on val")
         axes.set_xlim(-0.6, max(v.step for v in versions) + 0.6)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        _legend(axes, columns=4)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _legend(axes, columns=6)
         if beside is not None:
             _draw_test(beside, tested)
         _caption(figure, _curve_caption(run, versions, tested))
@@ -127,9 +128,9 @@ def _panels(with_test: bool) -> tuple[Figure, Axes, Axes | None]:
 
     figure = Figure(figsize=(8, 4.6), dpi=110)
     if not with_test:
-        return figure, figure.add_axes((0.085, 0.25, 0.89, 0.63)), None
-    left = figure.add_axes((0.085, 0.25, 0.69, 0.63))
-    return figure, left, figure.add_axes((0.81, 0.25, 0.17, 0.63), sharey=left)
+        return figure, figure.add_axes((0.085, 0.24, 0.89, 0.66)), None
+    left = figure.add_axes((0.085, 0.24, 0.69, 0.66))
+    return figure, left, figure.add_axes((0.81, 0.24, 0.17, 0.66), sharey=left)
 
 
 def _parents(run: Run) -> dict[int, float]:
@@ -139,14 +140,19 @@ def _parents(run: Run) -> dict[int, float]:
 
 
 def _draw_versions(axes: Axes, run: Run, versions: Sequence[Version]) -> None:
+    """Each at its step; what was never scored at the lower edge, so that it does not stretch the axis."""
     seen: set[str] = set()
     for v in versions:
         name, look = _look(run, v)
-        axes.errorbar(
-            v.step, v.meta_utility, yerr=v.stderr or None, fmt=look.marker, color=look.colour, markersize=8, capsize=3,
-            elinewidth=1.2, label="" if name in seen else name, zorder=4,
-        )  # fmt: skip
+        dot: dict[str, Any] = {"marker": look.marker, "color": look.colour, "markersize": 8, "ls": "none", "zorder": 4}
+        label = "" if name in seen else name
         seen.add(name)
+        if not v.n:
+            axes.plot(v.step, 0.025, transform=axes.get_xaxis_transform(), label=label, **dot)
+            continue
+        axes.plot(v.step, v.meta_utility, label=label, **dot)
+        if v.stderr:
+            axes.errorbar(v.step, v.meta_utility, yerr=v.stderr, color=look.colour, capsize=3, elinewidth=1.2, zorder=4)
 
 
 def _look(run: Run, version: Version) -> tuple[str, Look]:
@@ -170,7 +176,8 @@ def _draw_current(axes: Axes, run: Run, versions: Sequence[Version], parents: di
     from stop.lineage import RUNNABLE
 
     stands = {v.id for v in versions if run.standing.get(v.id) in RUNNABLE}
-    line = [(v.step, v.meta_utility if v.id in stands else parents[v.id]) for v in versions if v.id in stands | {*parents}]
+    measured = [v for v in versions if v.id in stands or v.id in parents]
+    line = [(v.step, v.meta_utility if v.id in stands else parents[v.id]) for v in measured]
     if len(line) > 1:
         label = "current version"
         axes.plot(*zip(*line, strict=True), "-", color="#0072b2", alpha=0.45, linewidth=2, label=label, zorder=1)
@@ -194,8 +201,8 @@ def _draw_test(axes: Axes, tested: dict[int, Score]) -> None:
     for i, score in tested.items():
         look = LOOKS["kept" if i else "seed"]
         axes.errorbar(
-            0.5, score.mean, yerr=score.stderr or None, color=look.colour, marker="_", markersize=60, markeredgewidth=2.5,
-            capsize=3, elinewidth=1.2, ls="none", zorder=3,
+            0.5, score.mean, yerr=score.stderr or None, color=look.colour, marker="_", markersize=60,
+            markeredgewidth=2.5, capsize=3, elinewidth=1.2, ls="none", zorder=3,
         )  # fmt: skip
         reach = score.mean + (score.stderr or 0.0) * (1 if i == highest else -1)
         axes.annotate(
@@ -210,13 +217,17 @@ def _draw_test(axes: Axes, tested: dict[int, Score]) -> None:
 
 
 def _curve_caption(run: Run, versions: Sequence[Version], tested: dict[int, Score]) -> str:
-    n = sorted({v.n for v in versions if v.n})
-    tasks = ", ".join(map(str, run.settings["config"]["tasks"]))
-    parts = [f"Tasks: {tasks}. Each point is the mean of n={' or '.join(map(str, n)) or 0} improver runs"]
-    parts[0] += f" (test: n={' or '.join(str(k) for k in sorted({s.n for s in tested.values()}))})" if tested else ""
-    parts[0] += "; bars: one standard error."
-    parts += ["Every step has a val block of its own: compare a version with the ring at the same step, not across steps."]
-    return " ".join(parts)
+    names = ", ".join(map(str, run.settings["config"]["tasks"]))
+    on_test = f" (test: n={_numbers(s.n for s in tested.values())})" if tested else ""
+    return (
+        f"Tasks: {names}. Each point is the mean of n={_numbers(v.n for v in versions if v.n)} improver runs{on_test}; "
+        "bars: one standard error. Every step has a val block of its own: compare a version with the ring at the same "
+        "step, its parent on that block, and not across steps."
+    )
+
+
+def _numbers(found: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted({*found}))) or "0"
 
 
 # -- the tree -------------------------------------------------------------------------------------------------------
@@ -224,21 +235,19 @@ def tree(run: Run) -> Figure:
     """Every version under its parent: x is the order of birth, y the mean of its leaves. Raises LookupError."""
     from matplotlib.figure import Figure
 
-    from stop.show import versions_of
-
     versions = versions_of(run)
     places = {v.id: (float(n), y) for n, (v, y) in enumerate(zip(versions, heights(versions), strict=True))}
     leaves = 1 + max(y for _, y in places.values()) - min(y for _, y in places.values())
-    width, height = max(6.0, 1.0 * len(versions) + 1.0), min(max(2.0, 0.62 * leaves), 12.0) + 1.3
+    width, height = max(6.0, 1.0 * len(versions) + 1.0), min(max(1.6, 0.62 * leaves), 12.0) + 1.4
     with _style():
         figure = Figure(figsize=(width, height), dpi=110)
-        axes = figure.add_axes((0.02, 0.75 / height, 0.96, 1 - 1.3 / height))
+        axes = figure.add_axes((0.02, 0.75 / height, 0.96, 1 - 1.4 / height))
         for v in versions:
             if v.parent_id in places:
                 _draw_edge(axes, places[v.parent_id], places[v.id], _look(run, v)[0] == "kept")
         _draw_nodes(axes, run, versions, places)
         axes.set_xlim(-0.6, max(len(versions) - 0.4, 4.6))
-        axes.set_ylim(max(y for _, y in places.values()) + 0.75, min(y for _, y in places.values()) - 0.45)
+        axes.set_ylim(max(y for _, y in places.values()) + 0.7, min(y for _, y in places.values()) - 0.45)
         axes.set_axis_off()
         _legend(axes, columns=6)
         said = "From left to right: order of birth. Numbers: meta-utility on the val block of the version's own step."
@@ -247,11 +256,11 @@ def tree(run: Run) -> Figure:
 
 
 def heights(versions: Sequence[Version]) -> list[float]:
-    """The y of every version, in their order: leaves count 0, 1, 2, ... depth first, others lie at their leaves' mean."""
+    """The y of every version, in order: leaves count 0, 1, 2, ... depth first; others lie at their leaves' mean."""
     children: dict[int, list[int]] = {v.id: [] for v in versions}
-    roots = []
+    roots: list[int] = []
     for v in versions:
-        (children[v.parent_id] if v.parent_id in children else roots).append(v.id)
+        (roots if v.parent_id is None else children.get(v.parent_id, roots)).append(v.id)
     under: dict[int, list[int]] = {v.id: [] for v in versions}
     parent = {v.id: v.parent_id for v in versions}
     stack, leaf = roots[::-1], 0
@@ -283,12 +292,11 @@ def _draw_nodes(axes: Axes, run: Run, versions: Sequence[Version], places: dict[
         name, look = _look(run, v)
         label = "" if name in seen else name
         seen.add(name)
-        axes.plot(*places[v.id], look.marker, color=look.colour, markersize=17, ls="none", label=label, zorder=3)
-        axes.annotate(str(v.id), places[v.id], ha="center", va="center", color="white", fontweight="bold", zorder=4)
+        axes.plot(*places[v.id], look.marker, color=look.colour, markersize=11, ls="none", label=label, zorder=3)
         score = f"{v.meta_utility:.3f}" if v.n else "no score"
         axes.annotate(
-            f"{name}\n{score}", places[v.id], xytext=(0, -11), textcoords="offset points", ha="center", va="top",
-            fontsize=8, color=DARK, zorder=2, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+            f"{v.id}: {name}\n{score}", places[v.id], xytext=(0, -8), textcoords="offset points", ha="center", va="top",
+            fontsize=8, color=DARK, zorder=2, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
 
 
@@ -301,12 +309,10 @@ def _legend(axes: Axes, columns: int) -> None:
 
 
 def _caption(figure: Figure, text: str) -> None:
-    wide = int(figure.get_figwidth() * 15.5)
+    wide = int(figure.get_figwidth() * 17)
     shown = textwrap.fill(neutral(text, most=MOST_CAPTION_CHARS), wide, max_lines=3, placeholder=" ...")
     figure.text(0.02, 0.02, shown, fontsize=8, color=DARK, va="bottom", parse_math=False)
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    raise SystemExit(main())
+    raise SystemExit(piped(main))

@@ -97,6 +97,8 @@ class Records:
         self._folder = _locked(path)
         for name in FOLDERS:
             (path / name).mkdir(exist_ok=True)
+        for part in [*path.glob("*.part"), *path.glob("*/*.part")]:
+            part.unlink()  # a kill came while it was written
         self.rows: dict[str, list[Record]] = {}
         for name in CHAINED:
             self.rows[name] = self._opened(name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import json
 import os
 import platform
 import threading
@@ -21,13 +20,13 @@ from typing import Any
 
 from stop.budget import RunMeter
 from stop.cache import Answers, SharedReplies
-from stop.improve import Recursion
 from stop.frames import Run, load
-from stop.ledger import Comparing, Differs, Writing, read_run
+from stop.improve import Recursion
+from stop.ledger import Comparing, Differs, Writing, read_run, write_run
 from stop.lineage import ImproverRun, Version
 from stop.meta import Bench
 from stop.model import LanguageModel, Request, open_model
-from stop.records import BadFolder, Record, Records, check_seal, write_whole
+from stop.records import BadFolder, Record, Records, check_seal
 from stop.sandbox import Sandbox
 from stop.scaffold import Scaffold, read_scaffold
 from stop.settings import MAY_CHANGE, RunConfig
@@ -92,7 +91,7 @@ def check_out(plan: Plan, model_id: str) -> Record | None:
         raise BadFolder(f"--out {out}: is a file, not a folder. Give another --out.")
     _check_writable(out, out)
     if not (out / "run.json").is_file():
-        if any(out.iterdir()):
+        if any(p.name != "run.json.part" for p in out.iterdir()):
             raise BadFolder(f"--out {out}: holds other files and no run.json. Give another --out, or an empty folder.")
         return None
     found = _read(out)
@@ -146,12 +145,12 @@ class Session:
             if not plan.means.unsafe:
                 self._sandbox.require()
             out.mkdir(parents=True, exist_ok=True)
+            if found is None:  # first of all files: a folder without it is not taken for a run
+                write_run(out, plan.record(model.id))
             records = Records(out)
             stack.callback(records.close)
             stack.callback(records.seal)
-            run = found or plan.record(model.id)
-            run["config"] = plan.config.record()
-            write_whole(out / "run.json", json.dumps(run, indent=1).encode())
+            write_run(out, {**read_run(out), "config": plan.config.record()})
             for notice in records.notices:
                 tell(notice)
             self._answers = Answers(records, _shared(stack, plan.means.cache))

@@ -6,10 +6,10 @@ All text of a run is hostile where it is shown: it is neutralised, and never rea
 
 from __future__ import annotations
 
+import os
 import shlex
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from stop.arguments import Parser
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stop.lineage import Version
 
 HEADINGS = ("id", "parent", "step", "gen", "standing", "meta_utility", "n", "calls", "sha", "why")
-MOST_CELL_CHARS = 76  # of a cell in a table
+MOST_CELL_CHARS = 100  # of a cell in a table
 MOST_SOURCE_CHARS = 1_000_000
 FEWEST_SHA_DIGITS = 4
 COLOURS = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}  # by how a line of a diff starts
@@ -38,9 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             _print_lineage(run)
         else:
             _print_version(run, find_version(run, arguments.id))
+    except BrokenPipeError:
+        raise  # see piped
     except (BadFolder, LookupError, OSError) as error:
-        parser.error(neutral(str(error)))
+        parser.error(neutral(str(error), most=400))
     return 0
+
+
+def piped(main: Callable[[], int]) -> int:
+    """Runs a command whose reader may leave early, as `| head` does: that is no error to tell of."""
+    try:
+        status = main()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed to nobody at exit
+        return 1
 
 
 def _parser() -> Parser:
@@ -72,8 +85,9 @@ def versions_of(run: Run) -> list[Version]:
 def find_version(run: Run, wanted: str) -> Version:
     """The version of that id, or of the sha that begins so. Raises LookupError with what exists."""
     versions = versions_of(run)
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 and int(wanted) < len(versions):
-        return versions[int(wanted)]
+    for version in versions:
+        if wanted == str(version.id):
+            return version
     same = [v for v in versions if len(wanted) >= FEWEST_SHA_DIGITS and v.sha.startswith(wanted.lower())]
     if len(same) > 1:
         raise LookupError(f"{wanted!r} names the versions {', '.join(str(v.id) for v in same)}. Give one of these ids.")
@@ -101,7 +115,7 @@ def _print_lineage(run: Run) -> None:
          score_text(v), v.n, v.spent.llm_calls, v.sha, why.get(v.id, v.detail))
         for v in versions_of(run)
     ]  # fmt: skip
-    print_table(HEADINGS, rows, numbers=("id", "parent", "step", "gen", "n", "calls"), cut=("why",))
+    print_table(HEADINGS, rows, numbers=("id", "parent", "step", "gen", "n", "calls"), wide=("why",))
     print_texts([f"seal: {run.seal}", f"next: {_next(run, len(rows))}"])
 
 
@@ -113,17 +127,18 @@ def _next(run: Run, versions: int) -> str:
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = (), cut: Sequence[str] = ()
-) -> None:
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = (),
+    wide: Sequence[str] = (), fold: bool = False,
+) -> None:  # fmt: skip
     """A table of foreign text, as wide as the terminal; plain aligned lines elsewhere.
 
-    numbers: headings aligned right. cut: headings whose cells lose their end on a narrow terminal.
+    numbers: headings aligned right. wide: headings whose cells lose their end on a narrow terminal, or fold.
     """
     from stop.neutral import neutral
 
-    cells = [[neutral(str(cell), most=MOST_CELL_CHARS) for cell in row] for row in rows]
+    cells = [[_cut(neutral(str(cell))) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _print_rich_table(headings, cells, numbers, cut)
+        _print_rich_table(headings, cells, numbers=numbers, wide=wide, fold=fold)
         return
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     for line in [list(headings), *cells]:
@@ -132,7 +147,7 @@ def print_table(
 
 
 def _print_rich_table(
-    headings: Sequence[str], cells: Sequence[Sequence[str]], numbers: Sequence[str], cut: Sequence[str]
+    headings: Sequence[str], cells: Sequence[Sequence[str]], *, numbers: Sequence[str], wide: Sequence[str], fold: bool
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -141,10 +156,14 @@ def _print_rich_table(
     table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in headings:
         side = "right" if heading in numbers else "left"
-        table.add_column(Text(heading), justify=side, no_wrap=heading not in cut)  # type: ignore[arg-type]
+        table.add_column(Text(heading), justify=side, no_wrap=heading not in wide)  # type: ignore[arg-type]
     for line in cells:
-        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in line))
+        table.add_row(*(Text(cell, no_wrap=not fold, overflow="fold" if fold else "ellipsis") for cell in line))
     Console().print(table)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CELL_CHARS else text[: MOST_CELL_CHARS - 3] + "..."
 
 
 def print_texts(lines: Sequence[str], styles: Sequence[str] = ()) -> None:
@@ -211,6 +230,4 @@ def _colour(line: str) -> str:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    raise SystemExit(main())
+    raise SystemExit(piped(main))

@@ -1,0 +1,14 @@
+"""Generated programs, confined: a fresh process each, forked from a warm one, and only plain data crosses.
+
+Owns: the names that the rest of the project uses.  Does not own: anything else; see each module.
+"""
+from stop.sandbox import wire
+from stop.sandbox.child import Child
+from stop.sandbox.contract import Handle, Limits, Method, Ran, Refused, SandboxError, Status, Text
+from stop.sandbox.probes import Probe
+from stop.sandbox.sandbox import Sandbox
+
+__all__ = [
+    "Child", "Handle", "Limits", "Method", "Probe", "Ran", "Refused", "Sandbox", "SandboxError", "Status", "Text",
+    "wire",
+]

@@ -1,0 +1,179 @@
+"""The host's end of a zygote, and of the children that it forks.
+
+Owns: starting a zygote with an empty environment, asking it for a child, one child's descriptors, clock and end.
+Does not own: restarting (sandbox), confinement (zygote), conversation (child).
+"""
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stop.sandbox.contract import Limits, SandboxError
+
+HERE = Path(__file__).resolve().parent
+START_SECONDS = 60
+ANSWER_SECONDS = 20
+OWN_PACKAGES = ("msgpack", "landlockpy", "seccompy")
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+}
+# like -I -B, except that -I would also ignore PYTHONHASHSEED; -S keeps .pth files of the site from running
+INTERPRETER = (sys.executable, "-P", "-s", "-S", "-B")
+CPU_CLOCK = 2                         # CPUCLOCK_SCHED of a whole process, in clock_gettime's clock numbers
+
+
+class ZygoteGone(Exception):
+    """The zygote has ended; another may be started."""
+
+
+def search_path(packages: Sequence[str]) -> list[str]:
+    """The folders that hold the packages. Raises SandboxError for one that is not installed."""
+    folders: list[str] = []
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise SandboxError(f"the sandbox needs the package {name!r}, which is not installed: pip install {name}")
+        folder = Path(spec.origin).parent
+        folders.append(str(folder.parent if spec.submodule_search_locations else folder))
+    return list(dict.fromkeys(folders))
+
+
+class Zygote:
+    """One running zygote. fork() may be called by many threads at once."""
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        search = search_path([*packages, *OWN_PACKAGES])
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [*INTERPRETER, str(HERE / "zygote.py"), str(theirs.fileno()), str(HERE), ",".join(packages), *search]
+        with theirs:
+            self.process = subprocess.Popen(
+                command, env=ENVIRONMENT, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, cwd="/")
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        self._control.settimeout(START_SECONDS)
+        try:
+            ready = self._control.recv(16)
+        except OSError:
+            ready = b""
+        stderr = self.process.stderr
+        assert stderr is not None
+        if ready != b"ready":
+            self.process.kill()
+            said = stderr.read(1 << 16).decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            self.close()
+            raise SandboxError(f"the sandbox's zygote did not start: {said[-1][:300]}")
+        stderr.close()
+
+    def fork(self, limits: Limits) -> Forked:
+        """A new confined child. Raises ZygoteGone."""
+        return self._fork("job", limits.memory_mb)
+
+    def fork_and_exit_seconds(self) -> float:
+        """Wall time of a child that ends at once, from the request to the report of its end."""
+        start = time.perf_counter()
+        child = self._fork("bare", 0)
+        child.ending()
+        child.close()
+        return time.perf_counter() - start
+
+    def _fork(self, kind: str, memory_mb: int) -> Forked:
+        stream, their_stream = socket.socketpair()
+        told, their_told = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output_fd, their_output_fd = os.pipe()
+        try:
+            fds = [their_stream.fileno(), their_output_fd, their_told.fileno()]
+            socket.send_fds(self._control, [f"{kind} {memory_mb}".encode()], fds)
+        except OSError:
+            stream.close()
+            told.close()
+            os.close(output_fd)
+            raise ZygoteGone from None
+        finally:
+            their_stream.close()
+            their_told.close()
+            os.close(their_output_fd)
+        return Forked(stream, told, output_fd)
+
+    def close(self) -> None:
+        """End the zygote, and with it every child."""
+        self._control.close()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+
+class Forked:
+    """One child of a zygote, alive or ended but not yet reaped: its pid cannot be reused before close()."""
+
+    def __init__(self, stream: socket.socket, told: socket.socket, output_fd: int) -> None:
+        self.stream = stream
+        self.output_fd = output_fd
+        self._told = told
+        self._pidfd = -1
+        try:
+            told.settimeout(ANSWER_SECONDS)
+            message, fds, _, _ = socket.recv_fds(told, 64, 1)
+        except OSError:
+            message, fds = b"", []
+        if not fds:
+            self.close()
+            raise ZygoteGone
+        self._pidfd = fds[0]
+        self._clock = (~int(message) << 3) | CPU_CLOCK
+        stream.setblocking(False)
+        os.set_blocking(output_fd, False)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the child, by the kernel's clock for it; stands still once it has ended."""
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0
+
+    def kill(self) -> None:
+        try:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def ending(self) -> str:
+        try:
+            word, _, number = self._told.recv(64).decode().partition(" ")
+        except OSError:
+            word, number = "", ""
+        if not word:
+            raise SandboxError("the sandbox's zygote has died and its children with it; the next start() makes another")
+        return ended(int(number) if word == "exit" else -int(number))
+
+    def close(self) -> None:
+        if self._pidfd >= 0:
+            self.kill()
+            os.close(self._pidfd)
+            self._pidfd = -1
+        if self.output_fd >= 0:
+            os.close(self.output_fd)
+            self.output_fd = -1
+        self.stream.close()
+        self._told.close()
+
+
+def ended(returncode: int) -> str:
+    """A return code, as subprocess counts them, in words."""
+    if returncode >= 0:
+        return f"the process ended by itself with status {returncode}"
+    names: Iterator[str] = (one.name for one in signal.Signals if one == -returncode)
+    return f"the process was killed by {next(names, f'signal {-returncode}')}"

@@ -1,0 +1,187 @@
+"""What confined processes may ask of the kernel: Landlock rules and two seccomp filters.
+
+Owns: the lists of readable paths and allowed system calls, and how they are put in force.
+Does not own: when (zygote), resource limits (zygote), what happens after a refusal (the program gets OSError).
+
+Two filters, because the kernel works through a filter for every system call number when it is loaded: the long
+allow-list is loaded once, in the zygote, and each child adds a short list of what only the zygote may do.
+A child is bound by both.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import landlockpy
+import seccompy
+from landlockpy import AccessFS, AccessNet, Ruleset, Scope
+from landlockpy.flags import LATEST_ABI, fs_for_abi, net_for_abi
+
+READ = AccessFS.READ_FILE | AccessFS.READ_DIR
+FOREIGN_PACKAGES = frozenset({"site-packages", "dist-packages"})
+
+ALLOWED = """
+read readv pread64 preadv write writev pwrite64 pwritev close close_range lseek
+fstat newfstatat stat lstat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat
+getdents64 getcwd dup dup2 dup3 pipe pipe2 poll ppoll select pselect6
+epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
+mmap munmap mprotect mremap madvise brk mincore msync
+rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait sigaltstack
+futex futex_wait futex_wake futex_waitv set_robust_list get_robust_list rseq recvfrom
+clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
+getrandom getpid getppid gettid getuid geteuid getgid getegid getpgrp getpgid getsid getgroups
+getresuid getresgid uname sysinfo sched_yield sched_getaffinity getcpu getpriority
+setitimer getitimer alarm timerfd_create timerfd_settime
+exit exit_group restart_syscall set_tid_address getrlimit umask
+"""
+
+# libraries know how to do without these, if told that they do not exist
+ABSENT = ["clone3", "openat2", "io_uring_setup"]
+
+# what starting, confining and reaping a child takes; the child's own filter takes it away again
+ZYGOTE_ONLY = """
+clone setsid chdir sendmsg recvmsg getsockname pidfd_open pidfd_send_signal waitid wait4
+landlock_create_ruleset landlock_restrict_self seccomp setrlimit
+"""
+
+PR_SET_NAME = 15
+ZYGOTE_PRCTL = (1, 4, 38)             # PDEATHSIG, DUMPABLE, NO_NEW_PRIVS
+AF_UNIX = 1
+CLONE_NEW = 0x7E020080                # every namespace flag
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)   # dup, flags, pipe size; never F_SETOWN or F_SETSIG
+IOCTL_REQUESTS = (0x5421, 0x5450, 0x5451, 0x541B, 0x5401)
+OPEN_FOR_CHANGE = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_EXCL | 0o20000000   # the last: O_TMPFILE
+
+
+def unsupported_by() -> str:
+    """Why this kernel cannot confine anything, or "" when it can."""
+    if landlockpy.abi_version() < 1:
+        return "its kernel has no Landlock"
+    if not seccompy.supported():
+        return "its kernel has no seccomp"
+    return ""
+
+
+def zygote_rules(package_paths: Sequence[str]) -> Ruleset:
+    """Reading the standard library, the packages and the shared libraries; nothing else, and no writing at all."""
+    rules = Ruleset(scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET)
+    for path in _readable(package_paths):
+        rules.allow_path(path, READ if os.path.isdir(path) else AccessFS.READ_FILE)
+    return rules
+
+
+def child_rules() -> Ruleset:
+    """What each child adds: a scope of its own, no change to any file, no port. Reading is already bound."""
+    reading = AccessFS.READ_FILE | AccessFS.READ_DIR
+    return Ruleset(
+        handled_fs=AccessFS(fs_for_abi(LATEST_ABI) & ~reading), handled_net=AccessNet(net_for_abi(LATEST_ABI)),
+        scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET)
+
+
+def zygote_filter() -> seccompy.Filter:
+    """The allow-list that binds the zygote and, by inheritance, every child."""
+    allowed = seccompy.Filter(default=int(seccompy.Action.ERRNO) | errno.EPERM)
+    for name in _known([*ALLOWED.split(), *(name for name in ZYGOTE_ONLY.split() if name != "clone")]):
+        allowed.allow(name)
+    for name in _known(ABSENT):
+        allowed.errno(name, errno.ENOSYS)
+    for name, index, value in _exact_arguments():
+        for known in _known([name]):
+            allowed.allow(known, args=[_equal(index, value)])
+    allowed.allow("clone", args=[_masked(0, 0, CLONE_NEW)])
+    for command in ZYGOTE_PRCTL:
+        allowed.allow("prctl", args=[_equal(0, command)])
+    allowed.allow("prlimit64", args=[_equal(0, 0)])
+    allowed.allow("openat", args=[_masked(2, 0, OPEN_FOR_CHANGE)])
+    for known in _known(["open"]):
+        allowed.allow(known, args=[_masked(1, 0, OPEN_FOR_CHANGE)])
+    _ready(allowed)
+    return allowed
+
+
+def child_filter() -> seccompy.Filter:
+    """What each child gives up on top of the zygote's allow-list."""
+    denied = seccompy.Filter(default=int(seccompy.Action.ALLOW))
+    for name in _known(ZYGOTE_ONLY.split()):
+        denied.errno(name, errno.EPERM)
+    denied.allow("prctl", args=[_equal(0, PR_SET_NAME)])
+    denied.errno("prctl", errno.EPERM)
+    denied.allow("prlimit64", args=[_equal(2, 0)])       # reading its own limits, not setting them
+    denied.errno("prlimit64", errno.EPERM)
+    _ready(denied)
+    return denied
+
+
+def _exact_arguments() -> Iterator[tuple[str, int, int]]:
+    yield "prctl", 0, PR_SET_NAME
+    yield "socketpair", 0, AF_UNIX
+    yield "sendto", 4, 0              # send() without an address; sendmsg would pass descriptors
+    for request in IOCTL_REQUESTS:
+        yield "ioctl", 1, request
+    for command in FCNTL_COMMANDS:
+        yield "fcntl", 1, command
+
+
+def _known(names: Iterable[str]) -> Iterator[str]:
+    """The names that exist on this architecture; an unknown one stays denied."""
+    for name in names:
+        try:
+            seccompy.syscall_nr(name)
+        except (LookupError, ValueError, OSError):
+            continue
+        yield name
+
+
+def _equal(index: int, value: int) -> seccompy.ArgCmp:
+    return seccompy.ArgCmp(index, seccompy.CmpOp.EQ, value)
+
+
+def _masked(index: int, value: int, mask: int) -> seccompy.ArgCmp:
+    return seccompy.ArgCmp(index, seccompy.CmpOp.MASKED_EQ, value, mask)
+
+
+def _ready(built: seccompy.Filter) -> None:
+    # compiling and finding libc start programs and open files: both must be over before confinement
+    _ = built.program
+    seccompy.supported()
+
+
+def _readable(package_paths: Sequence[str]) -> list[str]:
+    paths = [*_standard_library(), *package_paths, *_shared_libraries()]
+    paths += ["/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache", "/dev/urandom", "/dev/random"]
+    paths += ["/dev/null", "/dev/zero"]
+    return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
+
+
+def _standard_library() -> list[str]:
+    """Its parts one by one where third-party packages lie inside it: a rule on a directory has no exceptions."""
+    folders = [sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED") or ""]
+    found: list[str] = []
+    for folder in filter(os.path.isdir, folders):
+        parts = os.listdir(folder)
+        if FOREIGN_PACKAGES.isdisjoint(parts):
+            found.append(folder)
+        else:
+            found += [os.path.join(folder, part) for part in parts if part not in FOREIGN_PACKAGES]
+    return found
+
+
+def _shared_libraries() -> list[str]:
+    """The libraries mapped now, one by one, and the system's own folder of them if it holds no Python."""
+    mapped = {line.split(None, 5)[5].strip() for line in Path("/proc/self/maps").read_text().splitlines()
+              if ".so" in line and line.count("/")}
+    folder = sysconfig.get_config_var("MULTIARCH")
+    folders = [os.path.join(base, folder) for base in ("/lib", "/usr/lib") if folder]
+    return sorted(mapped) + [path for path in folders if os.path.isdir(path) and not _holds_python(path)]
+
+
+def _holds_python(folder: str) -> bool:
+    return any(name.startswith("python3") and name != "python3-embed.pc" for name in os.listdir(folder))
+
+
+if sys.platform != "linux":
+    raise ImportError("the confinement policy is for Linux")

@@ -1,0 +1,105 @@
+"""Sandbox: where generated programs run. One warm zygote, a fresh confined process per program.
+
+Owns: choosing between forked and spawned children, keeping a zygote alive, refusing platforms that cannot confine.
+Does not own: what is allowed (policy), one program's conversation (child), the probes (probes).
+What it does not protect from: see `known_leak` among the probes, kernel bugs, and timing between programs.
+"""
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+from stop.sandbox.child import Child, Process
+from stop.sandbox.contract import Limits, SandboxError, Text
+from stop.sandbox.forked import Zygote, ZygoteGone
+from stop.sandbox.probes import PLATFORM, Probe, check, probe
+from stop.sandbox.spawned import Spawned
+
+
+class Sandbox:
+    """Starts confined programs. A context manager; start() may be called by many threads at once.
+
+    packages: importable by programs besides the standard library, and loaded before any of them.
+    unsafe: plain processes with resource limits and nothing else; the caller warns.
+    """
+
+    def __init__(self, *, packages: Sequence[str] = ("numpy",), unsafe: bool = False) -> None:
+        self._packages = tuple(packages)
+        self._unsafe = unsafe
+        self._lock = threading.Lock()
+        self._closed = False
+        self._zygote: Zygote | None = None
+        if not unsafe:
+            _require_platform()
+            self._zygote = Zygote(self._packages)
+
+    def start(self, *sources: Text, limits: Limits) -> Child:
+        """A new process in which the texts have been executed, in order, in one module. See Child.loaded."""
+        return Child(self._new_process(limits), sources, limits)
+
+    def self_test(self) -> list[Probe]:
+        """Try, from inside, what must not work. About 50 ms."""
+        return probe(self.start)
+
+    def require(self) -> list[Probe]:
+        """self_test; raises SandboxError that names the first probe that got out."""
+        return check(self.self_test())
+
+    def close(self) -> None:
+        """End the zygote and every child."""
+        with self._lock:
+            self._closed = True
+            zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.close()
+
+    def abort(self) -> None:
+        """End every forked child at once, without waiting for anything: may be called from a signal handler."""
+        self._closed = True
+        if self._zygote is not None:
+            self._zygote.process.kill()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _new_process(self, limits: Limits) -> Process:
+        if self._unsafe:
+            return Spawned(self._packages, limits)
+        dead: Zygote | None = None
+        for _ in range(2):
+            zygote = self._living(instead_of=dead)
+            try:
+                return zygote.fork(limits)
+            except ZygoteGone:
+                dead = zygote
+        raise SandboxError("the sandbox's zygote died twice while a program was to be started")
+
+    def _living(self, instead_of: Zygote | None) -> Zygote:
+        """The zygote, or a new one when `instead_of` is the present one."""
+        with self._lock:
+            if self._closed:
+                raise SandboxError("the sandbox has been closed")
+            if self._zygote is None or self._zygote is instead_of:
+                if self._zygote is not None:
+                    self._zygote.close()
+                self._zygote = Zygote(self._packages)
+            return self._zygote
+
+
+def _require_platform() -> None:
+    if sys.platform != "linux":
+        raise SandboxError(f"programs cannot be confined on {sys.platform}: {PLATFORM}")
+    try:
+        from stop.sandbox import policy
+    except ImportError as why:
+        raise SandboxError(f"cannot confine programs ({why}): pip install landlockpy seccompy, or {PLATFORM}") from None
+    reason = policy.unsupported_by()
+    if reason:
+        raise SandboxError(f"programs cannot be confined on this machine, {reason}: {PLATFORM}")

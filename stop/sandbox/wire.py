@@ -1,0 +1,217 @@
+"""Plain data as bytes: msgpack with a strict array extension, for both sides of the sandbox.
+
+Owns: packing, unpacking within caps, framing.  Does not own: what the messages mean (shim, child).
+Nothing here can run code: there is no extension that names a class, a module or a function.
+Runs in the host, the zygote and the child, so it imports numpy only when an array passes.
+"""
+from __future__ import annotations
+
+import math
+import os
+import struct
+import sys
+
+import msgpack
+
+ARRAY, COMPLEX, BIG_INT = 1, 2, 3
+ARRAY_KINDS = frozenset("biufc")      # never object, structured, datetime or text
+MOST_BIG_INT_BYTES = 1 << 13
+MOST_BYTES = 1 << 28
+MOST_LISTS = 1 << 18                  # one byte of a frame can be a list of 56 bytes: count, do not trust
+MOST_MAPS = 1 << 16
+MOST_DEPTH = 64
+EXACT_INT = 1 << 53                   # larger int keys could be chosen to collide in a dict
+_HEADER = struct.Struct("<I")
+_PAIR = struct.Struct("<dd")
+
+
+class WireError(Exception):
+    """Bytes or values that do not cross: not plain data, or over a cap."""
+
+
+def pack(value: object) -> bytes:
+    """Bytes of plain data: None, bool, int, float, complex, str, bytes, list, dict, numeric arrays.
+
+    Tuples, sets, ranges and numpy scalars cross as lists and numbers. Raises WireError for anything else.
+    """
+    try:
+        return msgpack.packb(value, default=_plain, unicode_errors="surrogatepass")
+    except WireError:
+        raise
+    except (TypeError, ValueError, OverflowError, RecursionError) as why:
+        raise WireError(f"not plain data: {str(why)[:200]}") from None
+
+
+def unpack(data: bytes, *, most_lists: int = MOST_LISTS, most_maps: int = MOST_MAPS) -> object:
+    """The value of bytes made by pack, or by an adversary. Raises WireError, and nothing else.
+
+    Memory is bounded by a small multiple of len(data) plus the caps on lists and maps.
+    """
+    if len(data) > MOST_BYTES:
+        raise WireError(f"{len(data)} bytes are more than {MOST_BYTES}")
+    count = _Count(most_lists, most_maps)
+    size = len(data)
+    try:
+        value = msgpack.unpackb(
+            data, raw=False, unicode_errors="surrogatepass", strict_map_key=False, ext_hook=_extension,
+            list_hook=count.one_list, object_pairs_hook=count.one_map, max_str_len=size, max_bin_len=size,
+            max_array_len=size, max_map_len=min(size, most_maps * 16), max_ext_len=size)
+    except WireError:
+        raise
+    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, msgpack.UnpackException) as why:
+        raise WireError(f"not a packed value: {type(why).__name__}: {str(why)[:200]}") from None
+    _check_depth(value)
+    return value
+
+
+def unpack_message(data: bytes) -> list[object]:
+    """The parts of one message of a child: a flat list of text, bytes and numbers. Raises WireError."""
+    value = unpack(data, most_lists=1, most_maps=0)
+    if type(value) is not list:
+        raise WireError(f"a message is a list, not {type(value).__name__}")
+    return value
+
+
+def frame(data: bytes) -> bytes:
+    """data behind its length, as it goes through a stream."""
+    return _HEADER.pack(len(data)) + data
+
+
+HEADER_BYTES = _HEADER.size
+
+
+def frame_length(header: bytes | bytearray) -> int:
+    """The length that a frame claims to have; it is a claim, so check it before allocating."""
+    return int(_HEADER.unpack_from(header)[0])
+
+
+def write_frame(fd: int, data: bytes) -> None:
+    """Write one frame to a blocking descriptor."""
+    rest = memoryview(frame(data))
+    while rest:
+        rest = rest[os.write(fd, rest):]
+
+
+def read_frame(fd: int) -> bytes:
+    """Read one frame from a blocking descriptor whose other end is trusted. Raises EOFError."""
+    return _read_exactly(fd, frame_length(_read_exactly(fd, HEADER_BYTES)))
+
+
+def _read_exactly(fd: int, size: int) -> bytes:
+    first = os.read(fd, size)
+    if len(first) == size:
+        return first
+    parts, missing = [first], size - len(first)
+    while missing:
+        if not parts[-1]:
+            raise EOFError("the other end closed the stream")
+        parts.append(os.read(fd, min(missing, 1 << 20)))
+        missing -= len(parts[-1])
+    return b"".join(parts)
+
+
+class _Count:
+    """Counts containers while they are decoded, so that tiny bytes cannot become a large heap."""
+
+    def __init__(self, most_lists: int, most_maps: int) -> None:
+        self.lists_left = most_lists
+        self.maps_left = most_maps
+
+    def one_list(self, items: list[object]) -> list[object]:
+        self.lists_left -= 1
+        if self.lists_left < 0:
+            raise WireError("too many lists")
+        return items
+
+    def one_map(self, pairs: list[tuple[object, object]]) -> dict[object, object]:
+        self.maps_left -= 1
+        if self.maps_left < 0:
+            raise WireError("too many maps")
+        for key, _ in pairs:
+            kind = type(key)
+            if kind is int:
+                if not -EXACT_INT < key < EXACT_INT:  # type: ignore[operator]
+                    raise WireError("an integer key beyond 2**53")
+            elif kind not in (str, bytes, bool, type(None)):
+                raise WireError(f"a key of type {kind.__name__}")
+        return dict(pairs)
+
+
+def _check_depth(value: object) -> None:
+    """Deeper values would break whoever prints or compares them, by Python's own recursion limit."""
+    level = [value] if type(value) in (list, dict) else []
+    for _ in range(MOST_DEPTH):
+        if not level:
+            return
+        level = [
+            item
+            for box in level
+            for item in (box.values() if isinstance(box, dict) else box)  # type: ignore[attr-defined]
+            if type(item) is list or type(item) is dict
+        ]
+    raise WireError(f"nested deeper than {MOST_DEPTH}")
+
+
+def _plain(value: object) -> object:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return _pack_array(value)
+    if numpy is not None and isinstance(value, numpy.generic):
+        return value.item()
+    if isinstance(value, int):
+        return _pack_big_int(value)
+    if isinstance(value, complex):
+        return msgpack.ExtType(COMPLEX, _PAIR.pack(value.real, value.imag))
+    if isinstance(value, set | frozenset | range):
+        return list(value)
+    raise WireError(f"a {type(value).__name__} is not plain data (return numbers, text, lists, dicts or arrays)")
+
+
+def _pack_array(array: object) -> object:
+    dtype = array.dtype  # type: ignore[attr-defined]
+    if dtype.kind == "U":
+        return array.tolist()  # type: ignore[attr-defined]
+    if dtype.kind not in ARRAY_KINDS:
+        raise WireError(f"an array of dtype {str(dtype)[:40]} is not plain data")
+    shape = list(array.shape)  # type: ignore[attr-defined]
+    return msgpack.ExtType(ARRAY, msgpack.packb([dtype.str, shape, array.tobytes()]))  # type: ignore[attr-defined]
+
+
+def _pack_big_int(value: int) -> object:
+    size = value.bit_length() // 8 + 1
+    if size > MOST_BIG_INT_BYTES:
+        raise WireError(f"an integer of {size} bytes is larger than {MOST_BIG_INT_BYTES}")
+    return msgpack.ExtType(BIG_INT, value.to_bytes(size, "little", signed=True))
+
+
+def _extension(code: int, data: bytes) -> object:
+    if code == ARRAY:
+        return _unpack_array(data)
+    if code == BIG_INT and len(data) <= MOST_BIG_INT_BYTES:
+        return int.from_bytes(data, "little", signed=True)
+    if code == COMPLEX and len(data) == _PAIR.size:
+        return complex(*_PAIR.unpack(data))
+    raise WireError(f"extension {code} of {len(data)} bytes")
+
+
+def _no_extension(code: int, data: bytes) -> object:
+    raise WireError("an extension inside an array header")
+
+
+def _unpack_array(data: bytes) -> object:
+    import numpy
+
+    parts = msgpack.unpackb(data, ext_hook=_no_extension, max_array_len=32, max_map_len=0, max_ext_len=0)
+    if type(parts) is not list or len(parts) != 3:
+        raise WireError("an array header of other than three parts")
+    name, shape, raw = parts
+    if type(name) is not str or len(name) > 4 or type(raw) is not bytes or type(shape) is not list:
+        raise WireError("an array header of wrong types")
+    if not all(type(size) is int and 0 <= size <= MOST_BYTES for size in shape):
+        raise WireError("an array of impossible shape")
+    dtype = numpy.dtype(name)
+    if dtype.kind not in ARRAY_KINDS or dtype.hasobject:
+        raise WireError(f"an array of dtype {name!r}")
+    if math.prod(shape) * dtype.itemsize != len(raw):
+        raise WireError("an array whose shape and bytes differ")
+    return numpy.ndarray(shape, dtype, buffer=bytearray(raw)) if raw else numpy.zeros(shape, dtype)

@@ -1,0 +1,253 @@
+"""A process that holds a warm interpreter and forks one confined child per job. Started by path, never imported.
+
+Owns: preloading, its own confinement, forking, confining a child, telling the host how a child ended.
+Does not own: what is allowed (policy), what a child does (shim), limits of time (the host).
+It is started with an empty environment and one descriptor, 3, its control socket; it never reads what a child writes.
+When the control socket ends, it exits, and the kernel kills its children with it.
+"""
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import types
+from dataclasses import dataclass
+
+CONTROL_FD, STREAM_FD = 3, 3          # the zygote's; the child's
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+CAPABILITY_VERSION = 0x20080522
+STACK_BYTES = 8 << 20
+WARM_MODULES = """
+abc argparse array ast base64 binascii bisect calendar cmath codecs collections collections.abc concurrent.futures
+contextlib contextvars copy csv dataclasses datetime decimal difflib dis enum errno fractions functools gc hashlib
+heapq hmac html importlib inspect io itertools json keyword linecache locale logging marshal math numbers operator os
+os.path pathlib pprint queue random re secrets shutil signal statistics string struct tempfile textwrap threading time
+timeit token tokenize traceback types typing unicodedata uuid warnings weakref zlib __future__ _strptime
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One child to fork. bare: end at once, to measure the fork alone."""
+
+    bare: bool
+    memory_mb: int
+    stream_fd: int
+    output_fd: int
+
+
+@dataclass
+class Born:
+    """A child that is alive or not yet reaped: its pid stays taken until the host lets go of it."""
+
+    pid: int
+    pidfd: int
+    told: socket.socket
+    ended: bool = False
+    released: bool = False
+
+
+def make_bare_packages(here: str) -> None:
+    """Let `stop.sandbox` be imported from this folder without running, or reaching, the rest of the project."""
+    for name, path in (("stop", []), ("stop.sandbox", [here])):
+        package = types.ModuleType(name)
+        package.__path__ = path
+        sys.modules[name] = package
+
+
+def preload(packages: list[str], search: list[str]) -> list[str]:
+    """Import everything that children may use. Returns the paths of the packages, for the policy."""
+    standard = list(sys.path)
+    sys.path[:] = [*standard, *search]
+    for name in (*WARM_MODULES.split(), *packages):
+        importlib.import_module(name)
+    paths: list[str] = []
+    for name in packages:
+        paths += _places(name)
+    for name in ("numpy.linalg", "numpy.random", "numpy.fft"):
+        if "numpy" in packages:
+            importlib.import_module(name)
+    return paths
+
+
+def forget_project() -> None:
+    """Leave only `helpers` and `wire` to be imported, and no search path but the standard library's."""
+    sys.modules["helpers"] = sys.modules["stop.sandbox.inside.helpers"]
+    sys.modules["wire"] = sys.modules["stop.sandbox.wire"]  # a scorer decodes outputs itself
+    for name in [name for name in sys.modules if name == "stop" or name.startswith("stop.")]:
+        del sys.modules[name]
+
+
+def _places(name: str) -> list[str]:
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise SystemExit(f"the package {name!r} cannot be preloaded: not found")
+    if not spec.submodule_search_locations:
+        return [spec.origin or ""]
+    folders = list(spec.submodule_search_locations)
+    return folders + [folder + ".libs" for folder in folders]
+
+
+class Zygote:
+    """The loop: jobs from the control socket, ends of children from their pidfds, releases from their hosts."""
+
+    def __init__(self, control: socket.socket, package_paths: list[str]) -> None:
+        from stop.sandbox import policy, shim
+
+        self.control = control
+        self.shim = shim
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.born: dict[int, Born] = {}
+        self.poll = select.poll()
+        self.rules = policy.zygote_rules(package_paths)
+        self.own_filter = policy.zygote_filter()
+        self.child_rules = policy.child_rules()
+        self.child_filter = policy.child_filter()
+        self.pid = os.getpid()
+        self.address_bytes = 0
+
+    def confine(self) -> None:
+        """Bind this process itself; children inherit all of it."""
+        with open("/proc/self/statm") as statm:
+            self.address_bytes = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        if len(os.listdir("/proc/self/task")) != 1:
+            raise SystemExit("a preloaded package started a thread; the sandbox cannot fork with threads")
+        self.drop_capabilities()
+        for kind, value in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_MEMLOCK, 0),
+                            (resource.RLIMIT_MSGQUEUE, 0), (resource.RLIMIT_SIGPENDING, 64),
+                            (resource.RLIMIT_STACK, STACK_BYTES)):
+            hard = resource.getrlimit(kind)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (value, value))
+        self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self.rules.restrict()
+        self.rules.close()
+        self.own_filter.load()
+
+    def drop_capabilities(self) -> None:
+        for capability in range(64):
+            self.libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+        nothing = (ctypes.c_uint32 * 6)()
+        if self.libc.capset(header, nothing) != 0:
+            raise SystemExit("the sandbox could not drop its capabilities")
+
+    def serve(self) -> None:
+        """Until the host closes the control socket."""
+        self.poll.register(CONTROL_FD, select.POLLIN)
+        self.control.send(b"ready")
+        while True:
+            for fd, _ in self.poll.poll():
+                if fd == CONTROL_FD:
+                    self.take_job()
+                elif fd in self.born:
+                    self.look_after(fd)
+
+    def take_job(self) -> None:
+        message, fds, _, _ = socket.recv_fds(self.control, 256, 3)
+        if not message:
+            os._exit(0)
+        kind, memory_mb = message.split()
+        stream_fd, output_fd, told_fd = fds
+        job = Job(kind == b"bare", int(memory_mb), stream_fd, output_fd)
+        pid = os.fork()
+        if pid == 0:
+            self.be_child(job)
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=told_fd)
+        born = Born(pid, os.pidfd_open(pid), told)
+        os.close(stream_fd)
+        os.close(output_fd)
+        for fd in (born.pidfd, told_fd):
+            self.born[fd] = born
+            self.poll.register(fd, select.POLLIN)
+        self.tell(born, b"%d" % pid, [born.pidfd])
+
+    def be_child(self, job: Job) -> None:
+        """Everything after the fork; never returns, and any failure here ends the child before it runs anything."""
+        if job.bare:
+            os._exit(0)
+        try:
+            self.confine_child(job)
+            self.shim.serve(STREAM_FD)
+        except BaseException:
+            os._exit(98)
+        os._exit(0)
+
+    def confine_child(self, job: Job) -> None:
+        libc = self.libc
+        os.setsid()
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != self.pid:
+            os._exit(97)
+        os.dup2(job.output_fd, 1)
+        os.dup2(job.output_fd, 2)
+        self.child_rules.restrict()
+        os.dup2(job.stream_fd, STREAM_FD)
+        os.closerange(STREAM_FD + 1, 1 << 16)
+        address_bytes = self.address_bytes + (job.memory_mb << 20)
+        for kind, value in ((resource.RLIMIT_AS, address_bytes), (resource.RLIMIT_NOFILE, 64),
+                            (resource.RLIMIT_CPU, 3600), (resource.RLIMIT_NPROC, 0)):
+            resource.setrlimit(kind, (value, value))
+        libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self.child_filter.load()
+
+    def look_after(self, fd: int) -> None:
+        born = self.born.pop(fd)
+        self.poll.unregister(fd)
+        if fd == born.pidfd:
+            born.ended = True
+            if not born.released:
+                # looked at, not reaped: its pid and its CPU clock stay readable for the host
+                end = os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOWAIT)
+                word = b"exit" if end is not None and end.si_code == os.CLD_EXITED else b"signal"
+                self.tell(born, b"%s %d" % (word, end.si_status if end is not None else 0), [])
+        else:
+            born.released = True
+            if not born.ended:
+                signal.pidfd_send_signal(born.pidfd, signal.SIGKILL)
+            born.told.close()
+        if born.ended and born.released:
+            os.waitpid(born.pid, 0)
+            os.close(born.pidfd)
+
+    def tell(self, born: Born, message: bytes, fds: list[int]) -> None:
+        try:
+            socket.send_fds(born.told, [message], fds)
+        except OSError:
+            return                    # the host has let go already; its end of the socket tells the loop so
+
+
+def main() -> None:
+    control_fd, here, packages, search = int(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), sys.argv[4:]
+    os.dup2(control_fd, CONTROL_FD)
+    os.closerange(CONTROL_FD + 1, 1 << 16)
+    make_bare_packages(here)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("1000")
+    except OSError:
+        pass                          # some containers keep it read-only; it only orders who is killed first
+    standard = list(sys.path)
+    package_paths = preload([name for name in packages if name], search)
+    control = socket.socket(fileno=CONTROL_FD)
+    zygote = Zygote(control, package_paths)
+    zygote.shim.warm()
+    forget_project()
+    os.environ.clear()                # only now: the libraries read their settings when they are loaded
+    sys.path[:] = standard
+    sys.argv[:] = [""]
+    zygote.confine()
+    gc.collect()
+    gc.freeze()
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()

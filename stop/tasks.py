@@ -1,0 +1,154 @@
+"""`python -m stop.tasks`: all tasks, or one: its statement, an instance, and what its seed scores.
+
+Owns: what is printed of tasks. Does not own: task folders (task), scores (utility), tables (show).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stop.arguments import WRONG_USAGE, Parser
+from stop.neutral import neutral
+from stop.show import piped, print_table, print_texts
+
+if TYPE_CHECKING:
+    from stop.scorer import Input
+    from stop.task import Split, Task
+    from stop.utility import Evaluation
+
+HEADINGS = ("name", "sets", "train/val/test", "cpu_seconds", "memory_mb", "open", "1.0 means", "source")
+MEANS = re.compile(r"\*\*1\.0 means\*\*\s+(.*?)\s*(?:\.\s|\.?$)")
+MOST_INPUT_CHARS = 400
+SCORED_SPLIT: Split = "train"
+SCORED_BLOCK = 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    arguments = parser.checked(argv)
+    from stop.sandbox import SandboxError
+    from stop.task import BadTask
+
+    if arguments.unsafe_no_sandbox:
+        from stop.run import UNSAFE
+
+        print(UNSAFE, file=sys.stderr)
+    try:
+        return _show(arguments.name, arguments.unsafe_no_sandbox)
+    except BrokenPipeError:
+        raise  # see piped
+    except (LookupError, BadTask, OSError) as error:
+        parser.error(neutral(str(error), most=400))
+    except SandboxError as error:
+        parser.exit(1, f"{parser.prog}: {neutral(str(error))}\n")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m stop.tasks",
+        allow_abbrev=False,
+        description="List the tasks; with NAME show one: statement, an instance, the seed solution and what it scores.",
+        epilog="Exit status: 0 shown, 1 no sandbox, 2 wrong usage, no such task or a folder that is none.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a task, the path of a task folder, or a set to list")
+    parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run the seed without confinement; warns")
+    return parser
+
+
+def _show(name: str | None, unsafe: bool) -> int:
+    from stop.task import find_tasks, known_sets, known_tasks
+
+    if name is None:
+        return _print_tasks(list(known_tasks().values()))
+    if name not in known_tasks() and name in (sets := known_sets()):
+        return _print_tasks([known_tasks()[task] for task in sets[name]])
+    _print_task(find_tasks([name])[0], unsafe)
+    return 0
+
+
+# -- all tasks ------------------------------------------------------------------------------------------------------
+def _print_tasks(folders: Sequence[Path]) -> int:
+    """A line for every folder that can be used; the others are named on stderr, and the status is 2."""
+    from stop.task import BadTask, read_task
+
+    tasks, bad = [], []
+    for folder in folders:
+        try:
+            tasks.append(read_task(folder))
+        except BadTask as error:
+            bad.append(error)
+    print_table(HEADINGS, [_row(task) for task in tasks], numbers=HEADINGS[3:5], wide=HEADINGS[-2:], fold=True)
+    print_texts(["next: python -m stop.tasks NAME, or python -m stop.run NAME|SET ..."])
+    for fault in bad:
+        print(f"python -m stop.tasks: {neutral(str(fault))}", file=sys.stderr)
+    return WRONG_USAGE if bad else 0
+
+
+def _row(task: Task) -> tuple[str, ...]:
+    sizes = "/".join(str(task.instances[split]) for split in ("train", "val", "test"))
+    limits = f"{task.cpu_seconds_per_instance:g}", str(task.memory_mb)
+    return (task.name, ",".join(task.sets), sizes, *limits, "yes" if task.open else "no", meaning(task), task.source)
+
+
+def meaning(task: Task) -> str:
+    """What 1.0 means: the first sentence of that paragraph in the task's README.md."""
+    for paragraph in (task.path / "README.md").read_text(encoding="utf-8").split("\n\n"):
+        found = MEANS.search(" ".join(paragraph.split()))
+        if found:
+            return found[1]
+    return "not said in README.md"
+
+
+# -- one task -------------------------------------------------------------------------------------------------------
+def _print_task(task: Task, unsafe: bool) -> None:
+    first, evaluation = _measured(task, unsafe)
+    facts = zip(HEADINGS, _row(task), strict=True)
+    print_texts([f"{heading + ':':<16}{value}" for heading, value in facts])
+    _print_part("statement", task.statement)
+    values = _values(first)
+    _print_part(f"one instance: {first.instance_id}", neutral(f"{task.entry}({values})", most=MOST_INPUT_CHARS))
+    _print_part("seed.py", task.seed_source.rstrip("\n"))
+    outcomes = [(o.instance_id, o.status, f"{o.score:.4f}", o.detail) for o in evaluation.outcomes]
+    _print_part(f"the seed on {SCORED_SPLIT} block {SCORED_BLOCK}: {evaluation.score:.4f}", "")
+    print_table(("instance", "status", "score", "detail"), outcomes, numbers=("score",), wide=("detail",))
+
+
+def _print_part(title: str, text: str) -> None:
+    print_texts(["", f"--- {title} ---", *(text.split("\n") if text else [])])
+
+
+def _values(first: Input) -> str:
+    """The arguments of a solution, as Python shows them."""
+    from stop.sandbox import wire
+
+    values = wire.unpack(first.packed)
+    return ", ".join(map(repr, values)) if isinstance(values, list) else repr(values)
+
+
+def _measured(task: Task, unsafe: bool) -> tuple[Input, Evaluation]:
+    """The first instance, and what the seed does on the block. Raises BadTask, SandboxError."""
+    from stop.cache import Answers
+    from stop.records import Records
+    from stop.sandbox import Sandbox
+    from stop.utility import Alone, Utility
+
+    with tempfile.TemporaryDirectory() as folder, Sandbox(unsafe=unsafe) as sandbox:
+        if not unsafe:
+            sandbox.require()
+        records = Records(Path(folder))
+        utility = Utility(task, sandbox, Answers(records), Alone())
+        try:
+            first = utility.scorer.inputs(SCORED_SPLIT, SCORED_BLOCK)[0]
+            return first, utility.evaluate(task.seed_source, SCORED_SPLIT, SCORED_BLOCK)
+        finally:
+            utility.close()
+            records.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(piped(main))

@@ -45,7 +45,9 @@ class Row:
 
 def main(argv: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--seeds", default="0-9", help="first-last (default: 0-9; anything below 1000 is for reporting only)")
+    p.add_argument(
+        "--seeds", default="0-9", help="first-last (default: 0-9; anything below 1000 is for reporting only)"
+    )
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
@@ -55,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for arm in arguments.arms.split(","):
         rows = []
         print(f"\n## {arm} (model {ARMS[arm]})\n")
-        print("| seed | kept | seed | best | best_of_n | best - seed | best - best_of_n | calls best | calls best_of_n | s |")
+        print(
+            "| run seed | kept | seed | best | best_of_n | best - seed | best - best_of_n "
+            "| calls best | calls best_of_n | s |"
+        )
         print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for seed in seeds:
             rows.append(measure(ARMS[arm], seed, arguments.repeats, arguments.workers))

@@ -4,6 +4,7 @@ Owns: the timings of the sandbox and their targets.  Does not own: what a run of
 Every pair is taken alternately in one process on one machine, so that a busy machine slows both. Exits 1 if a target
 is missed.
 """
+
 from __future__ import annotations
 
 import operator
@@ -22,13 +23,16 @@ from stop.sandbox.forked import Zygote
 TIMES = 60
 LIMITS = Limits(cpu_seconds=5)
 TRIVIAL = Text("trivial.py", "def answer(x):\n    return x + 1\n")
-BUSY = Text("busy.py", """
+BUSY = Text(
+    "busy.py",
+    """
 def work(n):
     total = 0
     for i in range(n):
         total = (total * 31 + i) % 1000003
     return total
-""")
+""",
+)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def choice(name: str, choices: Sequence[str], later: Sequence[str] = ()) -> Any:
         if text in choices:
             return text
         if text in later:
-            raise argparse.ArgumentTypeError(f"{name} {text!r} is not available in this version; found: {', '.join(choices)}")
+            raise argparse.ArgumentTypeError(
+                f"{name} {text!r} is not available in this version; found: {', '.join(choices)}"
+            )
         near = difflib.get_close_matches(text, choices, n=1)
         hint = f"nearest: {near[0]}; " if near else ""
         raise argparse.ArgumentTypeError(f"no {name} {text!r}; {hint}found: {', '.join(choices)}")
@@ -87,23 +89,56 @@ def run_parser() -> Parser:
     add = p.add_argument
     add("tasks", nargs="*", default=[], metavar="TASK|SET|PATH", help="tasks, sets or task folders (default: quick)")
     add("--model", default="mutation", metavar="SPEC", help="mutation or scripted:FILE (default: mutation)")
-    add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version: scaffolds/NAME.py or a file (default: seed)")
+    add(
+        "--scaffold",
+        default="seed",
+        metavar="NAME|PATH",
+        help="the first version: scaffolds/NAME.py or a file (default: seed)",
+    )
     add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
-    add("--policy", default="chain", type=choice("policy", ["chain"]), help="which version is the next parent (default: chain)")
+    add(
+        "--policy",
+        default="chain",
+        type=choice("policy", ["chain"]),
+        help="which version is the next parent (default: chain)",
+    )
     add("--accept", default="better", type=choice("rule", ["better", "always"], ["paired"]), metavar="RULE",
         help="better: a higher mean on a fresh val block; always: STOP's rule (default: better)")  # fmt: skip
     add("--generations", type=number(0, "steps"), metavar="N", help="steps: attempts at a next version (default: 4)")
     add("--repeats", type=number(1, "improver runs per task"), metavar="R",
         help="improver runs per task, on train and on val (default: 3)")  # fmt: skip
-    add("--budget-calls", type=number(1, "model calls"), metavar="N", help="end the run before call N+1 (default: no limit)")
+    add(
+        "--budget-calls",
+        type=number(1, "model calls"),
+        metavar="N",
+        help="end the run before call N+1 (default: no limit)",
+    )
     add("--workers", type=number(1, "threads"), metavar="N", help="improver runs at once (default: one per core)")
-    add("--seed", type=number(0, "a seed"), default=0, metavar="S", help="the run's seed; instances do not depend on it (default: 0)")
+    add(
+        "--seed",
+        type=number(0, "a seed"),
+        default=0,
+        metavar="S",
+        help="the run's seed; instances do not depend on it (default: 0)",
+    )
     add("--out", metavar="DIR", help="the run folder; the same one resumes (default: results/SET-MODEL-sS)")
-    add("--cache", metavar="DIR", help="share replies between runs here, of free models too (or STOP_CACHE_DIR for paid ones)")
+    add(
+        "--cache",
+        metavar="DIR",
+        help="share replies between runs here, of free models too (or STOP_CACHE_DIR for paid ones)",
+    )
     add("--no-cache", action="store_true", help="share no replies between runs")
     add("--unsafe-no-sandbox", action="store_true", help="run generated code without confinement; warns on every run")
-    add("--dry-run", action="store_true", help="print calls, CPU time and dollars, worst case and likely, and do nothing")
-    add("--replay", action="store_true", help="run a recorded run again from its records; needs only --out; writes nothing")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print calls, CPU time and dollars, worst case and likely, and do nothing",
+    )
+    add(
+        "--replay",
+        action="store_true",
+        help="run a recorded run again from its records; needs only --out; writes nothing",
+    )
     return p
 
 

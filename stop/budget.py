@@ -31,7 +31,7 @@ class Meter:
 
 
 class RunMeter:
-    """Fresh model calls of a whole run, over all its resumes. calls: at most so many; 0 means no limit was asked for."""
+    """Fresh model calls of a whole run, over all its resumes. calls: the most; 0 means that no limit was set."""
 
     def __init__(self, calls: int, spent: int) -> None:
         self.calls, self.spent = calls, spent

@@ -59,7 +59,7 @@ class Once(Generic[T]):
         self._futures[key] = future
 
     def get(self, key: str, make: Callable[[], T]) -> T:
-        """The value of `key`, made by the first caller. If making it raises, so do all who waited, and it is forgotten."""
+        """The value of `key`, made by the first caller. If that raises, so do all who waited, and it is forgotten."""
         with self._lock:
             future = self._futures.get(key)
             mine = future is None
@@ -130,7 +130,7 @@ class Answers:
 
     # -- asking ---------------------------------------------------------------------------------------------------
     def reply(self, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
-        """The reply to this request: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing."""
+        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing."""
         key = reply_key(
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
@@ -160,7 +160,7 @@ class Answers:
         return reply
 
     def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
-        """The evaluation of that key, `what` in words: recorded, or measured now. text: of the solution. Raises Missing."""
+        """The evaluation of `key` (`what` in words): recorded, or measured now. Raises Missing."""
         self._used.add(key)
         return self._evaluations.get(key, lambda: self._measure(key, what, measure, text))
 

@@ -30,7 +30,7 @@ class Draw:
             raise ValueError(f"a draw for {self.purpose} must not depend on the step (found step {self.step})")
 
     def reply(self, *, occurrence: int, index: int) -> str:
-        """32 hex digits. occurrence: how often this very request was made before in this sandbox; index: of the reply."""
+        """32 hex digits. occurrence: how often this very request was made before in this sandbox; index: its."""
         return _digest("reply", *astuple(self), occurrence, index)[:32]
 
     def sandbox_seed(self) -> int:

@@ -1,4 +1,4 @@
-"""A run folder as data frames: `stop.load(path)`. Reads only; analysis, plots and notebooks see nothing else of a run."""
+"""A run folder as data frames: `stop.load(path)`. Reads only; plots and notebooks see nothing else of a run."""
 
 from __future__ import annotations
 
@@ -138,6 +138,3 @@ def _object(path: Path) -> Record:
         return dict(json.loads(path.read_bytes()))
     except ValueError as error:
         raise BadFolder(f"{path}: {error}.") from None
-
-
-

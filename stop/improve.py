@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stop.accept import RULES, Verdict
 from stop.choose import POLICIES
@@ -18,7 +18,7 @@ from stop.lineage import Decision, ImproverRun, Score, Spent, Version
 from stop.meta import Bench, Exam, MetaUtility
 from stop.records import Record
 from stop.rewrite import Handles, Rewritten
-from stop.scaffold import BadScaffold, Scaffold, sha
+from stop.scaffold import BadScaffold, Scaffold, canonical, sha
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ class Child:
 class Recursion:
     """One run. `source(version)` gives the text of a recorded version; `tell` gets one line per event."""
 
-    def __init__(
-        self, bench: Bench, ledger: Ledger, source: Callable[[str], str], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, bench: Bench, ledger: Ledger, source: Callable[[str], str], tell: Callable[[str], None]) -> None:
         self._bench = bench
         self._config = bench.config
         self._ledger = ledger
@@ -66,7 +64,9 @@ class Recursion:
         version = Version(0, seed.sha, "", None, 0, 0, "seed", score.mean, score.stderr, score.n, spent)
         decision = Decision(0, 0, "seed", {"child": score.mean}, score.n, None, 0, "seed", "rule", "the first version")
         outcomes = [r.record(version=0, split="val", block=0, unit=unit) for r in runs]
-        self._finish(Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started, spent.llm_calls))
+        self._finish(
+            Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started, spent.llm_calls)
+        )
         self._tell(f"seed: meta-utility {_shown(score)} on val block 0")
         return version
 
@@ -79,9 +79,7 @@ class Recursion:
         child = self._judge(made, parent, number)
         version, decision = self._recorded(child, parent, number)
         seconds = time.monotonic() - started
-        self._finish(
-            Ending(unit, child.outcomes, version, decision, child.text, seconds, child.spent.llm_calls)
-        )
+        self._finish(Ending(unit, child.outcomes, version, decision, child.text, seconds, child.spent.llm_calls))
         self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {decision.why}")
         return version
 
@@ -135,6 +133,8 @@ class Recursion:
         child = self._meta.runs(made.text, exam)
         against = self._meta.runs(self._source(parent.sha), exam) if rule.compares else []
         verdict = rule.judge(child, against)
+        if verdict.status == "not_better" and canonical(made.text) == canonical(self._source(parent.sha)):
+            verdict = replace(verdict, why="the same program as its parent")
         unit = f"step {number}"
         outcomes = [r.record(version=number, split="val", block=number, unit=unit) for r in child]
         outcomes += [r.record(version=parent.id, split="val", block=number, unit=unit) for r in against]

@@ -195,7 +195,12 @@ def _timing(ending: Ending, new: Sequence[Record]) -> list[Record]:
     }  # fmt: skip
     measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
     return [unit] + [
-        {"kind": "evaluation", "key": r["key"], "cpu_seconds": round(r["cpu_seconds"], 6), "near_limit": r["near_limit"]}
+        {
+            "kind": "evaluation",
+            "key": r["key"],
+            "cpu_seconds": round(r["cpu_seconds"], 6),
+            "near_limit": r["near_limit"],
+        }
         for r in measured
         if "cpu_seconds" in r  # it is lost for what was recorded before a kill
     ]

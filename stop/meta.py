@@ -60,7 +60,7 @@ class Bench:
         return Handles(utility, model)
 
     def rewrite(self, scaffold: str, target: str, handles: Callable[[], Handles]) -> Rewritten:
-        """One improver run. A time-out is believed when it happens twice, the second time without another second try."""
+        """One improver run. A time-out is believed when it happens twice; second tries go one by one."""
         limits = Limits(cpu_seconds=self.config.scaffold_cpu_seconds, memory_mb=self.config.scaffold_memory_mb)
         made = rewrite(scaffold, target, handles(), self.sandbox, limits)
         if made.status == "timeout":
@@ -150,14 +150,10 @@ class MetaUtility:
         seed = utility.evaluate(task.seed_source, exam.split, exam.block).score
         bench.notify("run")
         if made.status != "ok":
-            return ImproverRun(
-                task.name, repeat, made.status, seed_utility=seed, detail=made.detail, spent=made.spent
-            )
+            return ImproverRun(task.name, repeat, made.status, seed_utility=seed, detail=made.detail, spent=made.spent)
         scored = utility.evaluate(made.text, exam.split, exam.block)
         bench.answers.keep_solution(made.text)
-        return ImproverRun(
-            task.name, repeat, "ok", sha(made.text), scored.score, seed, scored.counts, spent=made.spent
-        )
+        return ImproverRun(task.name, repeat, "ok", sha(made.text), scored.score, seed, scored.counts, spent=made.spent)
 
 
 def _judged(runs: Sequence[ImproverRun]) -> Judged:

@@ -12,7 +12,9 @@ def neutral(text: str, *, lines: bool = False, most: int = 2000) -> str:
     """Escapes control and formatting characters; one line unless `lines`; at most `most` characters."""
     kept = KEPT if lines else set()
     shown = "".join(
-        c if c in kept or unicodedata.category(c) not in HIDDEN else c.encode("unicode_escape", "surrogatepass").decode()
+        c
+        if c in kept or unicodedata.category(c) not in HIDDEN
+        else c.encode("unicode_escape", "surrogatepass").decode()
         for c in text[:most]
     )
     return shown + (f"... ({len(text) - most} more characters)" if len(text) > most else "")

@@ -1,4 +1,4 @@
-"""What a user sees while a run goes on: a live line on a terminal, one plain line per event otherwise. All on stderr."""
+"""What a user sees while a run goes on, on stderr: a live line on a terminal, else one plain line per event."""
 
 from __future__ import annotations
 

@@ -80,7 +80,9 @@ def read_lines(path: Path) -> tuple[list[Record], Break | None]:
         except ValueError:
             return records, Break(path.name, number, "not a whole record")
         if not isinstance(record, dict) or record.get("prev") != prev:
-            return records, Break(path.name, number, "does not continue the line before it: a record was edited or removed")
+            return records, Break(
+                path.name, number, "does not continue the line before it: a record was edited or removed"
+            )
         prev = link(line)
         records.append(record)
     return records, None
@@ -251,6 +253,10 @@ def check_seal(path: Path) -> tuple[str, list[Break]]:
             breaks.append(Break(name, 1, "edited since it was sealed"))
         elif not any(b.file == name for b in breaks):
             lines = data.count(b"\n")
-            why = f"sealed with {sealed['lines']} lines, found {lines}" if lines < sealed["lines"] else "edited since sealed"
+            why = (
+                f"sealed with {sealed['lines']} lines, found {lines}"
+                if lines < sealed["lines"]
+                else "edited since sealed"
+            )
             breaks.append(Break(name, min(lines + 1, sealed["lines"]), why))
     return ("broken" if breaks else "open" if open_end else "whole"), breaks

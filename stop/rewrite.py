@@ -150,7 +150,7 @@ class Rewritten:
 
 
 def rewrite(scaffold: str, target: str, handles: Handles, sandbox: Sandbox, limits: Limits) -> Rewritten:
-    """Runs the scaffold once on the target, in a sandbox of its own. Never raises for anything that the scaffold does."""
+    """Runs the scaffold once on the target, in a sandbox of its own. Never raises for what the scaffold does."""
     named: dict[str, Handle] = {"utility": handles.utility, "language_model": handles.model}
     with sandbox.start(Text("scaffold.py", scaffold), limits=limits) as child:
         ran = child.loaded

@@ -120,7 +120,9 @@ def _run(plan: Plan, resumed: bool) -> int:
         print(block(plan.means.out, stopped))
         return 0
     with Progress() as progress:
-        progress.tell(f"run {plan.means.out}: {len(plan.tasks)} tasks, {plan.config.generations} steps" + " (resumed)" * resumed)
+        progress.tell(
+            f"run {plan.means.out}: {len(plan.tasks)} tasks, {plan.config.generations} steps" + " (resumed)" * resumed
+        )
         with _signals() as interrupted, Session(plan, progress.tell, progress.notify) as session:
             try:
                 interrupted.watch(session)

@@ -54,7 +54,7 @@ class Scorer:
             return self._inputs[split, block]
 
     def scores(self, split: Split, block: int, outputs: Sequence[tuple[int, bytes]]) -> list[Scored]:
-        """One result per (index, packed output), in order. An output that breaks the scorer costs only its own score."""
+        """One result per (index, packed output), in order. What breaks the scorer costs only its own score."""
         if not outputs:
             return []
         with self._lock:
@@ -90,7 +90,9 @@ class Scorer:
         if isinstance(found, str):
             return Scored(problem=found)
         if not isinstance(found, float) or not math.isfinite(found) or not 0.0 <= found <= self.task.score_cap:
-            return Scored(problem=f"the scorer gave {found!r}, not a number in [0, {self.task.score_cap:g}]", incident=True)
+            return Scored(
+                problem=f"the scorer gave {found!r}, not a number in [0, {self.task.score_cap:g}]", incident=True
+            )
         if found > 1.0 and not self.task.open:
             return Scored(problem=f"score {found!r} is above the proved optimum 1.0", incident=True)
         return Scored(score=found)

@@ -295,4 +295,3 @@ def replay(out: Path, means: Means, tell: Callable[[str], None], notify: Callabl
         except (Differs, LookupError, FileNotFoundError) as error:
             problems.append(str(error))
     return problems
-

@@ -59,7 +59,9 @@ class Task:
     @property
     def text(self) -> str:
         """What an improver is told: words, then the code that scores. What it says is what is scored."""
-        return f"{self.statement}\n\nThis is the code that scores an output:\n\n```python\n{self._scoring_code()}\n```\n"
+        return (
+            f"{self.statement}\n\nThis is the code that scores an output:\n\n```python\n{self._scoring_code()}\n```\n"
+        )
 
     def _scoring_code(self) -> str:
         """The functions and constants that `score` needs; not the generator of instances."""

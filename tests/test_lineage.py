@@ -73,9 +73,10 @@ def test_instances_are_seeded_by_task_split_block_and_index_alone() -> None:
 
 
 def test_a_reply_key_names_everything_that_can_change_a_reply() -> None:
-    base = dict(model="m", base_url="", system="s", message="q", temperature=0.7, max_tokens=9, draw="d")
-    changed = [base | {name: other} for name, other in
-               dict(model="n", base_url="u", system="t", message="r", temperature=0.8, max_tokens=8, draw="e").items()]  # fmt: skip
+    names = ("model", "base_url", "system", "message", "temperature", "max_tokens", "draw")
+    base = dict(zip(names, ("m", "", "s", "q", 0.7, 9, "d"), strict=True))
+    others = dict(zip(names, ("n", "u", "t", "r", 0.8, 8, "e"), strict=True))
+    changed = [base | {name: other} for name, other in others.items()]
     assert len({reply_key(**one) for one in [base, *changed]}) == 8  # type: ignore[arg-type]
 
 

@@ -144,7 +144,9 @@ def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(tmp_path: P
     assert first[0] == 6 and set(second) == {0}
 
 
-def test_the_dry_run_counts_the_worst_case_and_creates_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_dry_run_counts_the_worst_case_and_creates_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["maxcut", "--generations", "1", "--repeats", "2", "--dry-run", "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr().out
     # 24 to propose, 48 candidates and twice val at 2 runs x 24 replies, seed val, and test for two versions x 8 runs
@@ -156,8 +158,8 @@ def test_the_run_folder_holds_what_the_contract_says(small_run: Path) -> None:
     assert {"config", "packages", "model", "tasks", "looks", "axes"} <= set(run) and len(run["axes"]) == 5
     assert [look["block"] for look in run["looks"]["val"]] == [0, 1, 2] and len(run["looks"]["test"]) == 1
     loaded = stop.load(small_run)
-    assert {"id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility", "stderr", "n", "llm_calls",
-            "input_tokens", "output_tokens", "usd", "detail", "prev"} <= set(loaded.versions.columns)  # fmt: skip
+    columns = "id sha parent parent_id step generation status meta_utility stderr n llm_calls input_tokens"
+    assert {*columns.split(), "output_tokens", "usd", "detail", "prev"} <= set(loaded.versions.columns)
     assert {"id", "step", "rule", "evidence", "n", "level", "block", "verdict", "who", "why"} <= set(loaded.decisions)
     assert {"solution", "utility", "seed_utility", "counts", "llm_calls"} <= set(loaded.outcomes.columns)
     for sha in loaded.versions.sha:
@@ -198,7 +200,7 @@ def test_unconfined_runs_warn_every_time(tmp_path: Path, capsys: pytest.CaptureF
 def test_foreign_text_reaches_the_terminal_neutralised(
     tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nasty = "def improve_algorithm(initial_solution, utility, language_model):\n    raise ValueError('\\x1b[2J[red]\\u202e')\n"
+    nasty = IDENTITY.replace("return initial_solution", "raise ValueError('\\x1b[2J[red]\\u202e')")
     argv = ["maxcut", "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", "--repeats", "1"]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr()

@@ -1,4 +1,5 @@
 """What a sandbox gives to the host: outcomes, limits, host calls, reproducibility, and no traces afterwards."""
+
 from __future__ import annotations
 
 import os
@@ -33,7 +34,12 @@ def either(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 def run(
-    sandbox: Sandbox, source: str, *args: object, entry: str = "f", limits: Limits = LIMITS, seed: int = 0,
+    sandbox: Sandbox,
+    source: str,
+    *args: object,
+    entry: str = "f",
+    limits: Limits = LIMITS,
+    seed: int = 0,
     handles: Mapping[str, object] | None = None,
 ) -> Ran:
     with sandbox.start(Text("program.py", source), limits=limits) as child:
@@ -96,6 +102,7 @@ def children_of(pid: int) -> list[int]:
 
 # outcomes
 
+
 def test_a_returned_value_crosses_as_plain_data(either: Sandbox) -> None:
     ran = run(either, "import numpy as np\ndef f(n): return {'a': np.arange(n) * 0.5, 3: (1, 10**30), 'c': 1j}", 3)
     value = ran.value()
@@ -109,21 +116,22 @@ def test_an_error_names_its_type_and_the_line_of_the_program(either: Sandbox) ->
     assert ran.detail == "ZeroDivisionError: division by zero (program.py, line 3: return 1 / x)"
 
 
-@pytest.mark.parametrize(("source", "kind", "said"), [
-    ("def g(): pass", "NameError", "defines no function 'f'"),
-    ("f = 3", "TypeError", "'f' is a int, not a function"),
-    ("def f(x): pass", "TypeError", "missing 1 required positional argument"),
-    ("def f(:", "SyntaxError", "program.py, line 1"),
-    ("import sys\ndef f(): sys.exit(3)", "SystemExit", "3"),
-    ("def f(): return f()", "RecursionError", "recursion"),
-    ("def f(): return object()", "TypeError", "object is not plain data"),
-    ("def f(): return 'x' * 2_000_000", "ValueError", "more than 1048576"),
-    ("import pandas\ndef f(): pass", "ModuleNotFoundError", "pandas"),
-    ("def f(): raise ValueError(object())", "ValueError", "0x..."),
-])
-def test_what_goes_wrong_inside_is_an_error_with_a_reason(
-    sandbox: Sandbox, source: str, kind: str, said: str
-) -> None:
+@pytest.mark.parametrize(
+    ("source", "kind", "said"),
+    [
+        ("def g(): pass", "NameError", "defines no function 'f'"),
+        ("f = 3", "TypeError", "'f' is a int, not a function"),
+        ("def f(x): pass", "TypeError", "missing 1 required positional argument"),
+        ("def f(:", "SyntaxError", "program.py, line 1"),
+        ("import sys\ndef f(): sys.exit(3)", "SystemExit", "3"),
+        ("def f(): return f()", "RecursionError", "recursion"),
+        ("def f(): return object()", "TypeError", "object is not plain data"),
+        ("def f(): return 'x' * 2_000_000", "ValueError", "more than 1048576"),
+        ("import pandas\ndef f(): pass", "ModuleNotFoundError", "pandas"),
+        ("def f(): raise ValueError(object())", "ValueError", "0x..."),
+    ],
+)
+def test_what_goes_wrong_inside_is_an_error_with_a_reason(sandbox: Sandbox, source: str, kind: str, said: str) -> None:
     ran = run(sandbox, source)
     assert (ran.status, ran.kind) == ("error", kind) and said in ran.detail
 
@@ -260,12 +268,23 @@ def f(utility, language_model):
     assert run(sandbox, source, handles=both(Counting(budget=2))).value() == ["2 uses are spent", 3, 2]
 
 
-@pytest.mark.parametrize("ask", [
-    "utility(5)", "utility.map([1])", "utility.map('abc')", "utility(['a'])", "language_model.prompt('e', 'm', 1.5)",
-    "utility('\\ud800')", "utility._ask('utility', 'nope', [])", "utility._ask('other', '', [])",
-    "utility._ask('utility', '', ['a', 'b'])", "utility.map(['x'] * 1001)", "utility(object())",
-    "language_model.prompt('e', 'm', temperature=float('nan'))",
-])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "utility(5)",
+        "utility.map([1])",
+        "utility.map('abc')",
+        "utility(['a'])",
+        "language_model.prompt('e', 'm', 1.5)",
+        "utility('\\ud800')",
+        "utility._ask('utility', 'nope', [])",
+        "utility._ask('other', '', [])",
+        "utility._ask('utility', '', ['a', 'b'])",
+        "utility.map(['x'] * 1001)",
+        "utility(object())",
+        "language_model.prompt('e', 'm', temperature=float('nan'))",
+    ],
+)
 def test_a_bad_request_raises_type_error_inside_and_the_program_goes_on(sandbox: Sandbox, ask: str) -> None:
     source = f"def f(utility, language_model):\n    try: {ask}\n    except TypeError: return utility('ab')"
     ran = run(sandbox, source, handles=both(Counting()))
@@ -299,10 +318,13 @@ def test_a_hosts_own_error_ends_the_child_and_reaches_the_caller(sandbox: Sandbo
 
 # many at once, and what is left behind
 
+
 def test_many_threads_start_children_at_once(sandbox: Sandbox) -> None:
     found: list[object] = []
+
     def work(n: int) -> None:
         found.extend(run(sandbox, "def f(n): return n", n).value() for _ in range(10))
+
     threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
@@ -373,6 +395,7 @@ def test_a_closed_sandbox_says_so() -> None:
 
 # the shape of the package
 
+
 def test_nothing_in_the_package_can_unpickle() -> None:
     for path in PACKAGE.rglob("*.py"):
         lines = path.read_text().splitlines()
@@ -380,8 +403,12 @@ def test_nothing_in_the_package_can_unpickle() -> None:
 
 
 def test_generated_code_is_executed_in_one_place() -> None:
-    found = [path.name for path in PACKAGE.rglob("*.py") for line in path.read_text().splitlines()
-             if "exec(compile(source" in line]
+    found = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "exec(compile(source" in line
+    ]
     assert found == ["shim.py"]
 
 

@@ -1,4 +1,5 @@
 """What a hostile program tries, one test per family; after each, the next program in the same sandbox is well."""
+
 from __future__ import annotations
 
 import os
@@ -49,6 +50,7 @@ def denied(sandbox: Sandbox, expression: str, *args: object) -> bool:
 
 # reading and writing
 
+
 def test_secrets_of_the_host_cannot_be_read_even_through_links(sandbox: Sandbox, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("key")
@@ -86,15 +88,25 @@ def test_nothing_can_be_written_or_changed(sandbox: Sandbox, tmp_path: Path) -> 
     before = target.stat()
     for place in (tmp_path, "/tmp", "/var/tmp", "/dev/shm", Path.home(), sysconfig.get_path("platlib")):
         assert denied(sandbox, "open(a[0], 'w')", f"{place}/new")
-    for attempt in ("open(a[0], 'w')", "open(a[0], 'a')", "os.open(a[0], os.O_RDONLY | os.O_TRUNC)", "os.remove(a[0])",
-                    "os.chmod(a[0], 0o777)", "os.utime(a[0], (1, 1))", "os.setxattr(a[0], 'user.x', b'x')",
-                    "os.rename(a[0], a[0] + 'x')", "os.truncate(a[0], 0)", "os.link(a[0], a[0] + 'l')"):
+    for attempt in (
+        "open(a[0], 'w')",
+        "open(a[0], 'a')",
+        "os.open(a[0], os.O_RDONLY | os.O_TRUNC)",
+        "os.remove(a[0])",
+        "os.chmod(a[0], 0o777)",
+        "os.utime(a[0], (1, 1))",
+        "os.setxattr(a[0], 'user.x', b'x')",
+        "os.rename(a[0], a[0] + 'x')",
+        "os.truncate(a[0], 0)",
+        "os.link(a[0], a[0] + 'l')",
+    ):
         assert denied(sandbox, attempt, str(target)), attempt
     after = target.stat()
     assert target.read_text() == "as it was" and (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
 
 
 # network, programs, signals
+
 
 def test_no_socket_of_any_kind_reaches_out(sandbox: Sandbox, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as listener:
@@ -103,8 +115,15 @@ def test_no_socket_of_any_kind_reaches_out(sandbox: Sandbox, tmp_path: Path) -> 
         port = server.getsockname()[1]
         assert denied(sandbox, "socket.create_connection(('127.0.0.1', a[0]), 1)", port)
         assert denied(sandbox, "socket.socket(socket.AF_UNIX).connect(a[0])", str(tmp_path / "listening"))
-    for kind in ("AF_INET, socket.SOCK_DGRAM", "AF_INET6", "AF_UNIX", "AF_NETLINK, socket.SOCK_RAW", "AF_ALG",
-                 "AF_PACKET, socket.SOCK_RAW", "AF_INET, socket.SOCK_RAW"):
+    for kind in (
+        "AF_INET, socket.SOCK_DGRAM",
+        "AF_INET6",
+        "AF_UNIX",
+        "AF_NETLINK, socket.SOCK_RAW",
+        "AF_ALG",
+        "AF_PACKET, socket.SOCK_RAW",
+        "AF_INET, socket.SOCK_RAW",
+    ):
         assert denied(sandbox, f"socket.socket(socket.{kind})"), kind
 
 
@@ -114,8 +133,14 @@ def test_a_descriptor_cannot_be_sent_anywhere(sandbox: Sandbox) -> None:
 
 
 def test_no_process_thread_or_program_can_be_started(sandbox: Sandbox) -> None:
-    for attempt in ("os.fork()", "os.forkpty()", "os.execv('/bin/sh', ['sh'])", "subprocess.run(['true'])",
-                    "os.posix_spawn('/bin/true', ['true'], {})", "os.memfd_create('x')"):
+    for attempt in (
+        "os.fork()",
+        "os.forkpty()",
+        "os.execv('/bin/sh', ['sh'])",
+        "subprocess.run(['true'])",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "os.memfd_create('x')",
+    ):
         assert denied(sandbox, attempt), attempt
     ran = run(sandbox, "import threading\ndef f(): threading.Thread(target=print).start()")
     assert (ran.status, ran.kind) == ("error", "RuntimeError")
@@ -127,9 +152,15 @@ def test_the_host_cannot_be_signalled_limited_or_looked_into(sandbox: Sandbox) -
     for pid in (os.getpid(), zygote, 1, -1):
         assert denied(sandbox, "os.kill(a[0], 0)", pid)
     for pid in (os.getpid(), zygote):
-        for attempt in ("resource.prlimit(a[0], resource.RLIMIT_NOFILE)", "os.setpriority(os.PRIO_PROCESS, a[0], 5)",
-                        "os.sched_setaffinity(a[0], {0})", "open(f'/proc/{a[0]}/mem', 'rb')", "os.pidfd_open(a[0])",
-                        "open(f'/proc/{a[0]}/environ', 'rb')", "open(f'/proc/{a[0]}/maps')"):
+        for attempt in (
+            "resource.prlimit(a[0], resource.RLIMIT_NOFILE)",
+            "os.setpriority(os.PRIO_PROCESS, a[0], 5)",
+            "os.sched_setaffinity(a[0], {0})",
+            "open(f'/proc/{a[0]}/mem', 'rb')",
+            "os.pidfd_open(a[0])",
+            "open(f'/proc/{a[0]}/environ', 'rb')",
+            "open(f'/proc/{a[0]}/maps')",
+        ):
             assert denied(sandbox, attempt, pid), attempt
     assert denied(sandbox, "__import__('fcntl').fcntl(0, 8, a[0])", os.getpid())
 
@@ -137,8 +168,48 @@ def test_the_host_cannot_be_signalled_limited_or_looked_into(sandbox: Sandbox) -
 def test_risky_system_calls_cannot_be_reached(sandbox: Sandbox) -> None:
     if os.uname().machine != "x86_64":
         pytest.skip("the numbers below are those of x86_64")
-    numbers = [56, 57, 58, 59, 62, 101, 105, 135, 155, 157, 160, 161, 165, 175, 200, 203, 234, 248, 250, 272, 298, 303,
-               304, 308, 310, 311, 317, 321, 322, 323, 424, 425, 428, 434, 435, 437, 438, 440, 444, 446]
+    numbers = [
+        56,
+        57,
+        58,
+        59,
+        62,
+        101,
+        105,
+        135,
+        155,
+        157,
+        160,
+        161,
+        165,
+        175,
+        200,
+        203,
+        234,
+        248,
+        250,
+        272,
+        298,
+        303,
+        304,
+        308,
+        310,
+        311,
+        317,
+        321,
+        322,
+        323,
+        424,
+        425,
+        428,
+        434,
+        435,
+        437,
+        438,
+        440,
+        444,
+        446,
+    ]
     source = """
 import ctypes
 def f(numbers):
@@ -161,6 +232,7 @@ def test_a_program_cannot_raise_its_own_limits(sandbox: Sandbox) -> None:
 
 # exhausting
 
+
 def test_a_spin_that_ignores_every_signal_is_stopped(sandbox: Sandbox) -> None:
     source = """
 import signal
@@ -174,12 +246,15 @@ def f():
     assert ran.status == "timeout" and ran.cpu_seconds < 0.4
 
 
-@pytest.mark.parametrize("grow", [
-    "x = []\n    while True: x.append(bytearray(1 << 20))",
-    "import numpy\n    return numpy.ones(5_000_000_000)",
-    "import mmap\n    return len([mmap.mmap(-1, 1 << 24) for _ in range(1000)])",
-    "import os\n    return len([os.pipe() for _ in range(10_000)])",
-])
+@pytest.mark.parametrize(
+    "grow",
+    [
+        "x = []\n    while True: x.append(bytearray(1 << 20))",
+        "import numpy\n    return numpy.ones(5_000_000_000)",
+        "import mmap\n    return len([mmap.mmap(-1, 1 << 24) for _ in range(1000)])",
+        "import os\n    return len([os.pipe() for _ in range(10_000)])",
+    ],
+)
 def test_memory_and_descriptors_are_limited(sandbox: Sandbox, grow: str) -> None:
     ran = run(sandbox, f"def f():\n    {grow}", limits=Limits(1.0, memory_mb=64))
     assert ran.status == "error" and ran.kind in ("MemoryError", "OSError", "_ArrayMemoryError")
@@ -193,15 +268,22 @@ def test_a_flood_of_output_is_cut_off(sandbox: Sandbox) -> None:
     assert len(ran.output) == 65536 and time.monotonic() - start < 3
 
 
-@pytest.mark.parametrize("end", [
-    "import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "import os; os.abort()", "import os; os.close(3)",
-    "import os; os.closerange(0, 64)",
-])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "import os; os._exit(0)",
+        "import ctypes; ctypes.string_at(0)",
+        "import os; os.abort()",
+        "import os; os.close(3)",
+        "import os; os.closerange(0, 64)",
+    ],
+)
 def test_however_a_program_ends_itself_it_is_reported(sandbox: Sandbox, end: str) -> None:
     assert run(sandbox, f"def f():\n    {end}").status == "crash"
 
 
 # forging the protocol
+
 
 def forged(message: bytes) -> bytes:
     return struct.pack("<I", len(message)) + message
@@ -210,13 +292,27 @@ def forged(message: bytes) -> bytes:
 PICKLED = b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\x04true\x85R."
 
 
-@pytest.mark.parametrize("data", [
-    b"\xff" * 64, struct.pack("<I", 0xFFFFFFF0), forged(PICKLED), forged(b"\x91" * 900_000),
-    forged(msgpack.packb(["ok", 5])), forged(msgpack.packb(["who", b""])), forged(msgpack.packb({"ok": b""})),
-    forged(msgpack.packb([])), forged(b""), forged(msgpack.packb(["ask", "utility", "", b"\xc1"])),
-    forged(msgpack.packb(["ask", "utility", "", msgpack.packb({})])), forged(b"\xdd\xff\xff\xff\xff"),
-    forged(msgpack.packb(["ok", b""])) * 2, forged(b"\x90" * 500_000), forged(b"\x80" * 500_000),
-], ids=range(15))
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 64,
+        struct.pack("<I", 0xFFFFFFF0),
+        forged(PICKLED),
+        forged(b"\x91" * 900_000),
+        forged(msgpack.packb(["ok", 5])),
+        forged(msgpack.packb(["who", b""])),
+        forged(msgpack.packb({"ok": b""})),
+        forged(msgpack.packb([])),
+        forged(b""),
+        forged(msgpack.packb(["ask", "utility", "", b"\xc1"])),
+        forged(msgpack.packb(["ask", "utility", "", msgpack.packb({})])),
+        forged(b"\xdd\xff\xff\xff\xff"),
+        forged(msgpack.packb(["ok", b""])) * 2,
+        forged(b"\x90" * 500_000),
+        forged(b"\x80" * 500_000),
+    ],
+    ids=range(15),
+)
 def test_forged_messages_are_protocol_failures(sandbox: Sandbox, data: bytes) -> None:
     ran = run(sandbox, "import os, time\ndef f(data):\n    os.write(3, data)\n    time.sleep(9)", data)
     assert ran.status == "protocol"
@@ -246,13 +342,31 @@ def array(*header: object) -> bytes:
     return msgpack.packb(msgpack.ExtType(wire.ARRAY, msgpack.packb(list(header))))
 
 
-@pytest.mark.parametrize("payload", [
-    PICKLED, b"\x91" * 2000, b"\xc1", b"", array("|O", [1], b"x" * 8), array("<f8", [2], b"x" * 8),
-    array("<f8", [1 << 60], b""), array("<M8", [1], b"x" * 8), array("<f8", [-1], b"x" * 8), array("V8", [1], b"x" * 8),
-    msgpack.packb(msgpack.ExtType(9, b"x")), msgpack.packb(msgpack.ExtType(wire.BIG_INT, b"x" * 100_000)),
-    b"\x92\x01", b"\x81\x90\x01", b"\x81\xcb" + b"\x40" * 8 + b"\x01", b"\xdf\xff\xff\xff\xff",
-    b"\xdc\xff\xff" + b"\x80" * 65544, b"\xdd\x00\x0f\x00\x00" + b"\x80" * 0xF0000, b"\x91" * 100 + b"\x01",
-], ids=range(19))
+@pytest.mark.parametrize(
+    "payload",
+    [
+        PICKLED,
+        b"\x91" * 2000,
+        b"\xc1",
+        b"",
+        array("|O", [1], b"x" * 8),
+        array("<f8", [2], b"x" * 8),
+        array("<f8", [1 << 60], b""),
+        array("<M8", [1], b"x" * 8),
+        array("<f8", [-1], b"x" * 8),
+        array("V8", [1], b"x" * 8),
+        msgpack.packb(msgpack.ExtType(9, b"x")),
+        msgpack.packb(msgpack.ExtType(wire.BIG_INT, b"x" * 100_000)),
+        b"\x92\x01",
+        b"\x81\x90\x01",
+        b"\x81\xcb" + b"\x40" * 8 + b"\x01",
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdc\xff\xff" + b"\x80" * 65544,
+        b"\xdd\x00\x0f\x00\x00" + b"\x80" * 0xF0000,
+        b"\x91" * 100 + b"\x01",
+    ],
+    ids=range(19),
+)
 def test_returned_bytes_that_are_not_plain_data_raise_only_wire_errors(sandbox: Sandbox, payload: bytes) -> None:
     source = "import os, time\ndef f(data):\n    os.write(3, data)\n    time.sleep(9)"
     limits = Limits(1.0, result_kb=2048)
@@ -270,6 +384,7 @@ def test_a_claimed_error_is_cut_and_made_printable(sandbox: Sandbox) -> None:
 
 
 # poisoning
+
 
 def test_poison_stays_in_its_own_process(sandbox: Sandbox) -> None:
     source = """
@@ -298,6 +413,7 @@ def f(): raise Bad
 
 
 # the probes
+
 
 def test_every_probe_is_blocked_but_the_known_leak(sandbox: Sandbox) -> None:
     probes = sandbox.require()

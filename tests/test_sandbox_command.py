@@ -1,4 +1,5 @@
 """python -m stop.sandbox, and the bytes that its values cross as."""
+
 from __future__ import annotations
 
 import json
@@ -37,7 +38,11 @@ def test_a_program_is_run_and_its_outcome_is_one_json_object(
     shown = json.loads(capsys.readouterr().out)
     assert shown["status"] == "ok" and shown["output"] == "said\n"
     assert shown["value"] == {
-        "array": [[1.0, 0.0], [0.0, 1.0]], "nan": "nan", "big": str(10**40), "text": "\\ud800", "5": [1]
+        "array": [[1.0, 0.0], [0.0, 1.0]],
+        "nan": "nan",
+        "big": str(10**40),
+        "text": "\\ud800",
+        "5": [1],
     }
 
 
@@ -46,13 +51,16 @@ def test_a_program_that_fails_exits_with_one(program: str, capsys: pytest.Captur
     assert json.loads(capsys.readouterr().out)["kind"] == "ValueError"
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["none.py", "--entry", "f"], "cannot read none.py"),
-    ([], "needs FILE and --entry"),
-    (["PROGRAM", "--entry", "f", "--input", "{"], "--input is not JSON"),
-    (["PROGRAM", "--entry", "f", "--input", "{}"], "is to be a JSON list"),
-    (["PROGRAM", "--entry", "f", "--cpu-seconds", "0"], "more than 0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.py", "--entry", "f"], "cannot read none.py"),
+        ([], "needs FILE and --entry"),
+        (["PROGRAM", "--entry", "f", "--input", "{"], "--input is not JSON"),
+        (["PROGRAM", "--entry", "f", "--input", "{}"], "is to be a JSON list"),
+        (["PROGRAM", "--entry", "f", "--cpu-seconds", "0"], "more than 0"),
+    ],
+)
 def test_wrong_usage_is_one_clear_line_and_exit_two(
     program: str, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,10 +75,24 @@ def test_the_self_test_prints_each_probe(capsys: pytest.CaptureFixture[str]) -> 
     assert printed.count(" blocked ") >= 11 and "known leak" in printed and "GETS OUT" not in printed
 
 
-@pytest.mark.parametrize("value", [
-    None, True, -1, 2**70, -(2**70), 1.5, "é\ud800", b"\x00", [], {}, [[1, [2]], {"a": {"b": None}}], {1: 2, None: 3},
-    2j,
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        -1,
+        2**70,
+        -(2**70),
+        1.5,
+        "é\ud800",
+        b"\x00",
+        [],
+        {},
+        [[1, [2]], {"a": {"b": None}}],
+        {1: 2, None: 3},
+        2j,
+    ],
+)
 def test_plain_data_comes_back_as_it_was(value: object) -> None:
     assert wire.unpack(wire.pack(value)) == value
 

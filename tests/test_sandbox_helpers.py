@@ -1,4 +1,5 @@
 """What improvers import as `helpers`, used here as ordinary functions."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,17 +9,20 @@ from stop.sandbox.inside import helpers
 FENCES_INSIDE = 'prompt = """\n```python\ninner\n```\n"""\nx = 2'
 
 
-@pytest.mark.parametrize(("reply", "code"), [
-    ("```python\nx = 1\n```", "x = 1"),
-    ("see\n```\na\n```\nand\n~~~py\nlonger = 1\n~~~\n", "longer = 1"),
-    ("```python\nx = 1\ny = 2", "x = 1\ny = 2"),
-    ("x = 1\ny = x", "x = 1\ny = x"),
-    ("I cannot do that.", ""),
-    (None, ""),
-    ("", ""),
-    (f"```python\n{FENCES_INSIDE}\n```\nDone.", FENCES_INSIDE),
-    ("````\n```\nx\n```\n````", "```\nx\n```"),
-])
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("```python\nx = 1\n```", "x = 1"),
+        ("see\n```\na\n```\nand\n~~~py\nlonger = 1\n~~~\n", "longer = 1"),
+        ("```python\nx = 1\ny = 2", "x = 1\ny = 2"),
+        ("x = 1\ny = x", "x = 1\ny = x"),
+        ("I cannot do that.", ""),
+        (None, ""),
+        ("", ""),
+        (f"```python\n{FENCES_INSIDE}\n```\nDone.", FENCES_INSIDE),
+        ("````\n```\nx\n```\n````", "```\nx\n```"),
+    ],
+)
 def test_the_largest_block_of_a_reply_is_its_code(reply: str | None, code: str) -> None:
     assert helpers.extract_code(reply) == code
 
@@ -37,12 +41,15 @@ def test_a_change_is_applied_where_its_lines_stand(diff: str) -> None:
     assert helpers.apply_diff(SOURCE, diff) == SOURCE.replace("return 2", "return 3")
 
 
-@pytest.mark.parametrize(("diff", "said"), [
-    ("nothing", "no change found"),
-    (BLOCK.replace("return 2", "return 9"), "change 1 does not apply"),
-    (UNIFIED.replace("return 2", "return 9"), "change 1 does not apply"),
-    (BLOCK.replace(">>>>>>> REPLACE", ""), "cut short"),
-])
+@pytest.mark.parametrize(
+    ("diff", "said"),
+    [
+        ("nothing", "no change found"),
+        (BLOCK.replace("return 2", "return 9"), "change 1 does not apply"),
+        (UNIFIED.replace("return 2", "return 9"), "change 1 does not apply"),
+        (BLOCK.replace(">>>>>>> REPLACE", ""), "cut short"),
+    ],
+)
 def test_a_change_that_does_not_apply_says_which_and_why(diff: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         helpers.apply_diff(SOURCE, diff)

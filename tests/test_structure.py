@@ -55,16 +55,19 @@ def test_the_pure_modules_import_no_process_network_or_disk(name: str) -> None:
 def test_only_the_sandbox_executes_and_nothing_unpickles() -> None:
     for name, path in MODULES.items():
         text = path.read_text()
-        calls = {n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        calls = {
+            n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
         assert "eval" not in calls
         assert "exec" not in calls or name.startswith("sandbox/"), name
         assert not re.search(r"^\s*(import|from) (pickle|marshal|shelve|dill)\b", text, re.M), name
 
 
 def test_importing_the_package_reads_nothing_and_starts_nothing() -> None:
-    code = "import sys, stop, stop.run; heavy = {'numpy','pandas','matplotlib','dspy','anthropic','rich','scipy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    code = "import sys, stop, stop.run; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "pandas", "matplotlib", "dspy", "anthropic", "rich", "scipy", "subprocess", "socket"}
+    assert not heavy & set(ran.stdout.split())
 
 
 def test_the_file_tree_of_the_readme_is_that_of_the_disk() -> None:
@@ -73,9 +76,13 @@ def test_the_file_tree_of_the_readme_is_that_of_the_disk() -> None:
     tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                              capture_output=True, text=True, check=True).stdout.split()  # fmt: skip
     files = {f for f in tracked if (ROOT / f).is_file()}
-    shown = {f for f in files if f.startswith("stop/") and f.count("/") == 1} | {f.split("/")[0] + "/" for f in files if "/" in f}
+    shown = {f for f in files if f.startswith("stop/") and f.count("/") == 1} | {
+        f.split("/")[0] + "/" for f in files if "/" in f
+    }
     shown |= {"/".join(f.split("/")[:2]) + "/" for f in files if f.startswith(("stop/", "tasks/")) and f.count("/") > 1}
-    shown |= {f for f in files if "/" not in f} | {f for f in files if f.startswith(("scaffolds/", "benchmarks/", "docs/", "notebooks/"))}
+    shown |= {f for f in files if "/" not in f} | {
+        f for f in files if f.startswith(("scaffolds/", "benchmarks/", "docs/", "notebooks/"))
+    }
     assert named == shown - {".gitignore", ".ci/"} | ({".ci/run"})
 
 

@@ -65,7 +65,7 @@ def test_after_a_time_out_the_other_instances_are_not_run(evaluate: Callable[[st
 
 
 def test_an_exception_on_one_instance_leaves_the_others(evaluate: Callable[[str | None], Evaluation]) -> None:
-    once = "n = []\ndef algorithm(weights):\n    n.append(1)\n    if len(n) == 3: raise KeyError(3)\n    return [0] * len(weights)"
+    once = "n = []\n" + program("n.append(1)\n    if len(n) == 3: raise KeyError(3)\n    return [0] * len(weights)")
     assert evaluate(once).counts == {"error": 1, "scored": 7}
 
 
@@ -80,7 +80,9 @@ def test_equal_programs_are_measured_once_and_random_ones_score_the_same_again(
 
 
 def test_a_program_cannot_score_the_next_one(evaluate: Callable[[str | None], Evaluation]) -> None:
-    poison = "import random, builtins\nrandom.randrange = lambda n: 0\nbuiltins.len = lambda x: 0\n" + program("return [0]")
+    poison = "import random, builtins\nrandom.randrange = lambda n: 0\nbuiltins.len = lambda x: 0\n" + program(
+        "return [0]"
+    )
     honest = program("return [i % 2 for i in range(len(weights))]")
     before = evaluate(honest)
     evaluate(poison)

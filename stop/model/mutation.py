@@ -78,9 +78,7 @@ def mutate(
     return "; ".join(done).capitalize() + ".", source
 
 
-def _change(
-    source: str, donors: list[str], rng: random.Random, operators: Mapping[str, Operator]
-) -> tuple[str, str]:
+def _change(source: str, donors: list[str], rng: random.Random, operators: Mapping[str, Operator]) -> tuple[str, str]:
     program = program_of(source)
     for name in rng.sample(list(operators), len(operators)):
         for _ in range(_TRIES):

@@ -2,6 +2,7 @@
 
 Owns: the names that the rest of the project uses.  Does not own: anything else; see each module.
 """
+
 from stop.sandbox import wire
 from stop.sandbox.child import Child
 from stop.sandbox.contract import Handle, Limits, Method, Ran, Refused, SandboxError, Status, Text
@@ -9,6 +10,16 @@ from stop.sandbox.probes import Probe
 from stop.sandbox.sandbox import Sandbox
 
 __all__ = [
-    "Child", "Handle", "Limits", "Method", "Probe", "Ran", "Refused", "Sandbox", "SandboxError", "Status", "Text",
+    "Child",
+    "Handle",
+    "Limits",
+    "Method",
+    "Probe",
+    "Ran",
+    "Refused",
+    "Sandbox",
+    "SandboxError",
+    "Status",
+    "Text",
     "wire",
 ]

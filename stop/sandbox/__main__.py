@@ -2,6 +2,7 @@
 
 Owns: the arguments, making a value safe to print.  Does not own: running (sandbox).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -84,8 +85,12 @@ def outcome(ran: Ran) -> dict[str, object]:
         except wire.WireError as why:
             status, detail = "protocol", str(why)
     return {
-        "status": status, "value": value, "kind": ran.kind, "detail": detail,
-        "cpu_seconds": round(ran.cpu_seconds, 6), "output": ran.output,
+        "status": status,
+        "value": value,
+        "kind": ran.kind,
+        "detail": detail,
+        "cpu_seconds": round(ran.cpu_seconds, 6),
+        "output": ran.output,
     }
 
 

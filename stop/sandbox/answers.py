@@ -3,6 +3,7 @@
 Owns: checking an ask against its schema, calling the method, phrasing the reply, telling what changed in a mirror.
 Does not own: the stream and its limits (child), what a method does or costs (the handle).
 """
+
 from __future__ import annotations
 
 import math

@@ -4,6 +4,7 @@ Owns: the attempts.  Does not own: the bait and the verdict (probes).
 Never imported: its text is started as a generated program. An attempt that raises OSError was blocked; one that
 returns says what it got.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -12,7 +13,7 @@ import resource
 import socket
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PTRACE_SEIZE = 0x4206               # unlike PTRACE_ATTACH it would not stop the host
+PTRACE_SEIZE = 0x4206  # unlike PTRACE_ATTACH it would not stop the host
 
 
 def read(bait: dict[str, object]) -> str:

@@ -5,6 +5,7 @@ Does not own: how the process came to be or is killed (forked, spawned), what as
 A length that the program claims is checked before anything is allocated; nothing it sends is decoded beyond one
 flat message.
 """
+
 from __future__ import annotations
 
 import os
@@ -20,9 +21,9 @@ from stop.sandbox import wire
 from stop.sandbox.answers import Answers, read_ask
 from stop.sandbox.contract import MOST_REFUSALS_PER_CALL, Handle, Limits, Ran, Status, Text
 
-START_CPU_SECONDS = 0.05              # what the fork and the confinement may take before anything counts
-FRAME_EXTRA_BYTES = 4096              # a message around a payload
-FLOOD_FACTOR = 100                    # output may exceed what is kept of it by this much
+START_CPU_SECONDS = 0.05  # what the fork and the confinement may take before anything counts
+FRAME_EXTRA_BYTES = 4096  # a message around a payload
+FLOOD_FACTOR = 100  # output may exceed what is kept of it by this much
 CHUNK_BYTES = 1 << 16
 
 
@@ -92,7 +93,12 @@ class Child:
             self._failure = self.loaded
 
     def call(
-        self, entry: str, args: bytes, *, seed: int, limits: Limits | None = None,
+        self,
+        entry: str,
+        args: bytes,
+        *,
+        seed: int,
+        limits: Limits | None = None,
         handles: Mapping[str, Handle] | None = None,
     ) -> Ran:
         """Call a function of the program with packed positional arguments, then the handles in their order.
@@ -160,7 +166,7 @@ class Child:
     def _fail(self, status: Status, detail: str, limits: Limits, clock: _Clock) -> Ran:
         used = max(0.0, self._process.cpu_seconds() - clock.cpu_start)
         self._process.kill()
-        with suppress(_Stopped):      # it has already failed for another reason
+        with suppress(_Stopped):  # it has already failed for another reason
             self._drain_output(limits)
         self._failure = Ran(status, detail=detail, cpu_seconds=used, output=self._shown_output())
         return self._failure
@@ -185,11 +191,11 @@ class Child:
 
     def _send(self, data: memoryview) -> memoryview:
         try:
-            return data[self._process.stream.send(data):]
+            return data[self._process.stream.send(data) :]
         except BlockingIOError:
             return data
         except OSError:
-            return data[len(data):]   # it has gone: reading tells how
+            return data[len(data) :]  # it has gone: reading tells how
 
     def _receive(self, limits: Limits) -> bool:
         """Read what is there; whether the frame is complete."""
@@ -213,7 +219,7 @@ class Child:
         return missing == 0
 
     def _take_message(self) -> list[object]:
-        message = bytes(self._received[wire.HEADER_BYTES:])
+        message = bytes(self._received[wire.HEADER_BYTES :])
         self._received.clear()
         parts = wire.unpack_message(message)
         if not parts:

@@ -3,6 +3,7 @@
 Owns: the limits of a call, its outcome, the shape of a handle, the errors a caller may want to catch.
 Does not own: how bytes are coded (wire), how a child is run (child), what a handle does (its owner).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

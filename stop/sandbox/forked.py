@@ -3,6 +3,7 @@
 Owns: starting a zygote with an empty environment, asking it for a child, one child's descriptors, clock and end.
 Does not own: restarting (sandbox), confinement (zygote), conversation (child).
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -22,12 +23,16 @@ START_SECONDS = 60
 ANSWER_SECONDS = 20
 OWN_PACKAGES = ("msgpack", "landlockpy", "seccompy")
 ENVIRONMENT = {
-    "PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "LANG": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
 }
 # like -I -B, except that -I would also ignore PYTHONHASHSEED; -S keeps .pth files of the site from running
 INTERPRETER = (sys.executable, "-P", "-s", "-S", "-B")
-CPU_CLOCK = 2                         # CPUCLOCK_SCHED of a whole process, in clock_gettime's clock numbers
+CPU_CLOCK = 2  # CPUCLOCK_SCHED of a whole process, in clock_gettime's clock numbers
 
 
 class ZygoteGone(Exception):
@@ -55,8 +60,15 @@ class Zygote:
         command = [*INTERPRETER, str(HERE / "zygote.py"), str(theirs.fileno()), str(HERE), ",".join(packages), *search]
         with theirs:
             self.process = subprocess.Popen(
-                command, env=ENVIRONMENT, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, cwd="/")
+                command,
+                env=ENVIRONMENT,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                cwd="/",
+            )
         self._await_ready()
 
     def _await_ready(self) -> None:

@@ -2,6 +2,7 @@
 
 Owns: standing in for concurrent.futures' two executors.  Does not own: real concurrency (utility.map, batch_prompt).
 """
+
 from __future__ import annotations
 
 import concurrent.futures
@@ -34,8 +35,12 @@ class InlineExecutor(Executor):
         return future
 
     def map(
-        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
-        chunksize: int = 1, buffersize: int | None = None,
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
     ) -> Iterator[Any]:
         futures = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
         return (future.result() for future in futures)

@@ -7,6 +7,7 @@ Two filters, because the kernel works through a filter for every system call num
 allow-list is loaded once, in the zygote, and each child adds a short list of what only the zygote may do.
 A child is bound by both.
 """
+
 from __future__ import annotations
 
 import errno
@@ -49,12 +50,12 @@ landlock_create_ruleset landlock_restrict_self seccomp setrlimit
 """
 
 PR_SET_NAME = 15
-ZYGOTE_PRCTL = (1, 4, 38)             # PDEATHSIG, DUMPABLE, NO_NEW_PRIVS
+ZYGOTE_PRCTL = (1, 4, 38)  # PDEATHSIG, DUMPABLE, NO_NEW_PRIVS
 AF_UNIX = 1
-CLONE_NEW = 0x7E020080                # every namespace flag
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)   # dup, flags, pipe size; never F_SETOWN or F_SETSIG
+CLONE_NEW = 0x7E020080  # every namespace flag
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)  # dup, flags, pipe size; never F_SETOWN or F_SETSIG
 IOCTL_REQUESTS = (0x5421, 0x5450, 0x5451, 0x541B, 0x5401)
-OPEN_FOR_CHANGE = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_EXCL | 0o20000000   # the last: O_TMPFILE
+OPEN_FOR_CHANGE = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_EXCL | 0o20000000  # the last: O_TMPFILE
 
 
 def unsupported_by() -> str:
@@ -78,8 +79,10 @@ def child_rules() -> Ruleset:
     """What each child adds: a scope of its own, no change to any file, no port. Reading is already bound."""
     reading = AccessFS.READ_FILE | AccessFS.READ_DIR
     return Ruleset(
-        handled_fs=AccessFS(fs_for_abi(LATEST_ABI) & ~reading), handled_net=AccessNet(net_for_abi(LATEST_ABI)),
-        scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET)
+        handled_fs=AccessFS(fs_for_abi(LATEST_ABI) & ~reading),
+        handled_net=AccessNet(net_for_abi(LATEST_ABI)),
+        scoped=Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET,
+    )
 
 
 def zygote_filter() -> seccompy.Filter:
@@ -110,7 +113,7 @@ def child_filter() -> seccompy.Filter:
         denied.errno(name, errno.EPERM)
     denied.allow("prctl", args=[_equal(0, PR_SET_NAME)])
     denied.errno("prctl", errno.EPERM)
-    denied.allow("prlimit64", args=[_equal(2, 0)])       # reading its own limits, not setting them
+    denied.allow("prlimit64", args=[_equal(2, 0)])  # reading its own limits, not setting them
     denied.errno("prlimit64", errno.EPERM)
     _ready(denied)
     return denied
@@ -119,7 +122,7 @@ def child_filter() -> seccompy.Filter:
 def _exact_arguments() -> Iterator[tuple[str, int, int]]:
     yield "prctl", 0, PR_SET_NAME
     yield "socketpair", 0, AF_UNIX
-    yield "sendto", 4, 0              # send() without an address; sendmsg would pass descriptors
+    yield "sendto", 4, 0  # send() without an address; sendmsg would pass descriptors
     for request in IOCTL_REQUESTS:
         yield "ioctl", 1, request
     for command in FCNTL_COMMANDS:
@@ -172,8 +175,11 @@ def _standard_library() -> list[str]:
 
 def _shared_libraries() -> list[str]:
     """The libraries mapped now, one by one, and the system's own folder of them if it holds no Python."""
-    mapped = {line.split(None, 5)[5].strip() for line in Path("/proc/self/maps").read_text().splitlines()
-              if ".so" in line and line.count("/")}
+    mapped = {
+        line.split(None, 5)[5].strip()
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if ".so" in line and line.count("/")
+    }
     folder = sysconfig.get_config_var("MULTIARCH")
     folders = [os.path.join(base, folder) for base in ("/lib", "/usr/lib") if folder]
     return sorted(mapped) + [path for path in folders if os.path.isdir(path) and not _holds_python(path)]

@@ -3,6 +3,7 @@
 Owns: the bait on the host's side, the verdicts and their remedies.
 Does not own: the attempts (attempts), starting children (sandbox).
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -27,9 +28,21 @@ PLATFORM = (
     "with --unsafe-no-sandbox"
 )
 REMEDIES = {
-    "read": LANDLOCK, "list_folder": LANDLOCK, "write": LANDLOCK, "read_environment": LANDLOCK,
-    "tcp": SECCOMP, "udp": SECCOMP, "unix_socket": SECCOMP, "fork": SECCOMP, "execute": SECCOMP, "kill": SECCOMP,
-    "prlimit": SECCOMP, "chmod": SECCOMP, "memfd": SECCOMP, "ptrace": SECCOMP, "read_memory": SECCOMP,
+    "read": LANDLOCK,
+    "list_folder": LANDLOCK,
+    "write": LANDLOCK,
+    "read_environment": LANDLOCK,
+    "tcp": SECCOMP,
+    "udp": SECCOMP,
+    "unix_socket": SECCOMP,
+    "fork": SECCOMP,
+    "execute": SECCOMP,
+    "kill": SECCOMP,
+    "prlimit": SECCOMP,
+    "chmod": SECCOMP,
+    "memfd": SECCOMP,
+    "ptrace": SECCOMP,
+    "read_memory": SECCOMP,
 }
 LEAKS = {"stat": "the size and existence of host files can be seen; run the host in a container to hide them"}
 
@@ -92,7 +105,11 @@ def _bait() -> Iterator[dict[str, object]]:
         listener.listen()
         memory = ctypes.create_string_buffer(8)
         yield {
-            "folder": str(folder), "secret": str(secret), "new": str(folder / "new"), "pid": os.getpid(),
-            "unix_socket": str(folder / "socket"), "tcp_port": tcp.getsockname()[1],
+            "folder": str(folder),
+            "secret": str(secret),
+            "new": str(folder / "new"),
+            "pid": os.getpid(),
+            "unix_socket": str(folder / "socket"),
+            "tcp_port": tcp.getsockname()[1],
             "address": ctypes.addressof(memory),
         }

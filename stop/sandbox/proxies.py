@@ -3,6 +3,7 @@
 Owns: the names, defaults and argument conversions that programs see.
 Does not own: budgets and answers (the host; what is read here are mirrors), the stream (shim).
 """
+
 from __future__ import annotations
 
 import operator

@@ -4,6 +4,7 @@ Owns: choosing between forked and spawned children, keeping a zygote alive, refu
 Does not own: what is allowed (policy), one program's conversation (child), the probes (probes).
 What it does not protect from: see `known_leak` among the probes, kernel bugs, and timing between programs.
 """
+
 from __future__ import annotations
 
 import sys

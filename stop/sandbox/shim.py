@@ -8,6 +8,7 @@ Messages, one frame each.  To the child: [texts] once, then [entry, args, seed, 
 and ["value" | kind, value | message, mirrors] in reply to an ask.  From the child: ["loaded"],
 ["ok", payload], ["error", kind, detail], ["ask", handle, method, args].
 """
+
 from __future__ import annotations
 
 import builtins
@@ -179,7 +180,7 @@ def _where(error: BaseException, files: set[str]) -> str:
             filename, number = step.tb_frame.f_code.co_filename, step.tb_lineno
         step = step.tb_next
     if not filename and isinstance(error, SyntaxError) and error.filename in files:
-        return ""                     # its own message names the file and the line
+        return ""  # its own message names the file and the line
     if not filename:
         return ""
     source = linecache.getline(filename, number).strip()[:200]
@@ -189,5 +190,5 @@ def _where(error: BaseException, files: set[str]) -> str:
 def _flush() -> None:
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
-            with suppress(OSError, ValueError):    # a program may close its own output
+            with suppress(OSError, ValueError):  # a program may close its own output
                 stream.flush()

@@ -2,6 +2,7 @@
 
 Owns: starting it, its clock, its end.  Does not own: any protection; the same conversation runs over it (child).
 """
+
 from __future__ import annotations
 
 import os
@@ -25,17 +26,31 @@ class Spawned:
     def __init__(self, packages: Sequence[str], limits: Limits) -> None:
         self.stream, theirs = socket.socketpair()
         self.output_fd, their_output_fd = os.pipe()
-        command = [*INTERPRETER, str(ENTRY), str(theirs.fileno()), str(ENTRY.parent), str(limits.memory_mb),
-                   ",".join(packages), *search_path([*packages, "msgpack"])]
+        command = [
+            *INTERPRETER,
+            str(ENTRY),
+            str(theirs.fileno()),
+            str(ENTRY.parent),
+            str(limits.memory_mb),
+            ",".join(packages),
+            *search_path([*packages, "msgpack"]),
+        ]
         try:
             self._process = subprocess.Popen(
-                command, env=ENVIRONMENT, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
-                stdout=their_output_fd, stderr=their_output_fd, start_new_session=True, cwd="/")
+                command,
+                env=ENVIRONMENT,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=their_output_fd,
+                stderr=their_output_fd,
+                start_new_session=True,
+                cwd="/",
+            )
         finally:
             theirs.close()
             os.close(their_output_fd)
         self.stream.settimeout(30)
-        self.stream.recv(1)           # the interpreter is up: what it took to start is not the program's time
+        self.stream.recv(1)  # the interpreter is up: what it took to start is not the program's time
         self.stream.setblocking(False)
         os.set_blocking(self.output_fd, False)
         self._start_seconds = self._clock_seconds()

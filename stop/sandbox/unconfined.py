@@ -2,6 +2,7 @@
 
 Owns: preloading and the resource limits that this platform has.  Does not own: any confinement; there is none.
 """
+
 from __future__ import annotations
 
 import importlib

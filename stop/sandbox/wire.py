@@ -4,6 +4,7 @@ Owns: packing, unpacking within caps, framing.  Does not own: what the messages 
 Nothing here can run code: there is no extension that names a class, a module or a function.
 Runs in the host, the zygote and the child, so it imports numpy only when an array passes.
 """
+
 from __future__ import annotations
 
 import math
@@ -14,13 +15,13 @@ import sys
 import msgpack
 
 ARRAY, COMPLEX, BIG_INT = 1, 2, 3
-ARRAY_KINDS = frozenset("biufc")      # never object, structured, datetime or text
+ARRAY_KINDS = frozenset("biufc")  # never object, structured, datetime or text
 MOST_BIG_INT_BYTES = 1 << 13
 MOST_BYTES = 1 << 28
-MOST_LISTS = 1 << 18                  # one byte of a frame can be a list of 56 bytes: count, do not trust
+MOST_LISTS = 1 << 18  # one byte of a frame can be a list of 56 bytes: count, do not trust
 MOST_MAPS = 1 << 16
 MOST_DEPTH = 64
-EXACT_INT = 1 << 53                   # larger int keys could be chosen to collide in a dict
+EXACT_INT = 1 << 53  # larger int keys could be chosen to collide in a dict
 _HEADER = struct.Struct("<I")
 _PAIR = struct.Struct("<dd")
 
@@ -53,9 +54,19 @@ def unpack(data: bytes, *, most_lists: int = MOST_LISTS, most_maps: int = MOST_M
     size = len(data)
     try:
         value = msgpack.unpackb(
-            data, raw=False, unicode_errors="surrogatepass", strict_map_key=False, ext_hook=_extension,
-            list_hook=count.one_list, object_pairs_hook=count.one_map, max_str_len=size, max_bin_len=size,
-            max_array_len=size, max_map_len=min(size, most_maps * 16), max_ext_len=size)
+            data,
+            raw=False,
+            unicode_errors="surrogatepass",
+            strict_map_key=False,
+            ext_hook=_extension,
+            list_hook=count.one_list,
+            object_pairs_hook=count.one_map,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=min(size, most_maps * 16),
+            max_ext_len=size,
+        )
     except WireError:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, msgpack.UnpackException) as why:
@@ -89,7 +100,7 @@ def write_frame(fd: int, data: bytes) -> None:
     """Write one frame to a blocking descriptor."""
     rest = memoryview(frame(data))
     while rest:
-        rest = rest[os.write(fd, rest):]
+        rest = rest[os.write(fd, rest) :]
 
 
 def read_frame(fd: int) -> bytes:

@@ -5,6 +5,7 @@ Does not own: what is allowed (policy), what a child does (shim), limits of time
 It is started with an empty environment and one descriptor, 3, its control socket; it never reads what a child writes.
 When the control socket ends, it exits, and the kernel kills its children with it.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -20,7 +21,7 @@ import sys
 import types
 from dataclasses import dataclass
 
-CONTROL_FD, STREAM_FD = 3, 3          # the zygote's; the child's
+CONTROL_FD, STREAM_FD = 3, 3  # the zygote's; the child's
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 CAPABILITY_VERSION = 0x20080522
 STACK_BYTES = 8 << 20
@@ -120,9 +121,14 @@ class Zygote:
         if len(os.listdir("/proc/self/task")) != 1:
             raise SystemExit("a preloaded package started a thread; the sandbox cannot fork with threads")
         self.drop_capabilities()
-        for kind, value in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_MEMLOCK, 0),
-                            (resource.RLIMIT_MSGQUEUE, 0), (resource.RLIMIT_SIGPENDING, 64),
-                            (resource.RLIMIT_STACK, STACK_BYTES)):
+        for kind, value in (
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_MEMLOCK, 0),
+            (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_SIGPENDING, 64),
+            (resource.RLIMIT_STACK, STACK_BYTES),
+        ):
             hard = resource.getrlimit(kind)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(kind, (value, value))
@@ -192,8 +198,12 @@ class Zygote:
         os.dup2(job.stream_fd, STREAM_FD)
         os.closerange(STREAM_FD + 1, 1 << 16)
         address_bytes = self.address_bytes + (job.memory_mb << 20)
-        for kind, value in ((resource.RLIMIT_AS, address_bytes), (resource.RLIMIT_NOFILE, 64),
-                            (resource.RLIMIT_CPU, 3600), (resource.RLIMIT_NPROC, 0)):
+        for kind, value in (
+            (resource.RLIMIT_AS, address_bytes),
+            (resource.RLIMIT_NOFILE, 64),
+            (resource.RLIMIT_CPU, 3600),
+            (resource.RLIMIT_NPROC, 0),
+        ):
             resource.setrlimit(kind, (value, value))
         libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         self.child_filter.load()
@@ -221,7 +231,7 @@ class Zygote:
         try:
             socket.send_fds(born.told, [message], fds)
         except OSError:
-            return                    # the host has let go already; its end of the socket tells the loop so
+            return  # the host has let go already; its end of the socket tells the loop so
 
 
 def main() -> None:
@@ -233,14 +243,14 @@ def main() -> None:
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("1000")
     except OSError:
-        pass                          # some containers keep it read-only; it only orders who is killed first
+        pass  # some containers keep it read-only; it only orders who is killed first
     standard = list(sys.path)
     package_paths = preload([name for name in packages if name], search)
     control = socket.socket(fileno=CONTROL_FD)
     zygote = Zygote(control, package_paths)
     zygote.shim.warm()
     forget_project()
-    os.environ.clear()                # only now: the libraries read their settings when they are loaded
+    os.environ.clear()  # only now: the libraries read their settings when they are loaded
     sys.path[:] = standard
     sys.argv[:] = [""]
     zygote.confine()

@@ -2,6 +2,7 @@
 
 Owns: parsing replies.  Does not own: running or judging what they contain.
 """
+
 from __future__ import annotations
 
 import ast
@@ -145,7 +146,7 @@ def _hunks(diff: str) -> list[tuple[int, list[str], list[str]]]:
             if not line.startswith("-"):
                 new.append(line[1:])
     for _, old, new in hunks:
-        while old and new and not old[-1] and not new[-1]:    # blank lines after the diff are not its context
+        while old and new and not old[-1] and not new[-1]:  # blank lines after the diff are not its context
             old.pop()
             new.pop()
     return hunks

@@ -114,7 +114,7 @@ def curve(run: Run) -> Figure:
         axes.set_xlabel("step")
         axes.set_ylabel("meta-utility on val")
         axes.set_xlim(-0.6, max(v.step for v in versions) + 0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _legend(axes, columns=6)
         if beside is not None:
             _draw_test(beside, tested)
@@ -219,10 +219,12 @@ def _draw_test(axes: Axes, tested: dict[int, Score]) -> None:
 def _curve_caption(run: Run, versions: Sequence[Version], tested: dict[int, Score]) -> str:
     names = ", ".join(map(str, run.settings["config"]["tasks"]))
     on_test = f" (test: n={_numbers(s.n for s in tested.values())})" if tested else ""
+    known = any(v.stderr is not None for v in versions)
+    bars = "bars: one standard error" if known else "no bars, for one run of a task has no standard error"
     return (
         f"Tasks: {names}. Each point is the mean of n={_numbers(v.n for v in versions if v.n)} improver runs{on_test}; "
-        "bars: one standard error. Every step has a val block of its own: compare a version with the ring at the same "
-        "step, its parent on that block, and not across steps."
+        f"{bars}. Every step has a val block of its own: compare a version with the ring at the same step, its parent "
+        "on that block, and not across steps."
     )
 
 

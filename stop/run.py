@@ -71,6 +71,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     except (BadTask, BadScaffold) as error:
         raise LookupError(str(error)) from None
     settings = {k: getattr(arguments, k) for k in ("generations", "repeats", "budget_calls")}
+    if arguments.repeats:
+        settings["test_repeats"] = 2 * arguments.repeats + 2  # as the defaults are: 3 and 8
     config = RunConfig(
         tasks=tuple(_as_found(tasks)), model=arguments.model, scaffold=arguments.scaffold, policy=arguments.policy,
         accept=arguments.accept, seed=arguments.seed, sandbox="none" if arguments.unsafe_no_sandbox else "landlock",

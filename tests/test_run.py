@@ -149,8 +149,8 @@ def test_the_dry_run_counts_the_worst_case_and_creates_nothing(
 ) -> None:
     assert main(["maxcut", "--generations", "1", "--repeats", "2", "--dry-run", "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr().out
-    # 24 to propose, 48 candidates and twice val at 2 runs x 24 replies, seed val, and test for two versions x 8 runs
-    assert f"calls_worst: {24 + 48 * 48 + 2 * 48 + 48 + 2 * 8 * 24}" in said and not (tmp_path / "r").exists()
+    # 24 to propose, 48 candidates and twice val at 2 runs x 24 replies, seed val, and test for two versions x 6 runs
+    assert f"calls_worst: {24 + 48 * 48 + 2 * 48 + 48 + 2 * 6 * 24}" in said and not (tmp_path / "r").exists()
 
 
 def test_the_run_folder_holds_what_the_contract_says(small_run: Path) -> None:

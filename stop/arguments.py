@@ -37,6 +37,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(argv)
         if unknown:
             option = unknown[0].split("=")[0]
+            if not option.startswith("-"):
+                self.error(f"unexpected argument {unknown[0]!r}. See {self.prog} --help.")
             if option in LATER:
                 self.error(f"{option} is not available in this version: {LATER[option]}.")
             known = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
@@ -125,7 +127,7 @@ def run_parser() -> Parser:
     add(
         "--cache",
         metavar="DIR",
-        help="share replies between runs here, of free models too (or STOP_CACHE_DIR for paid ones)",
+        help="keep replies in this folder and share them between runs (default: none are shared)",
     )
     add("--no-cache", action="store_true", help="share no replies between runs")
     add("--unsafe-no-sandbox", action="store_true", help="run generated code without confinement; warns on every run")
@@ -140,6 +142,16 @@ def run_parser() -> Parser:
         help="run a recorded run again from its records; needs only --out; writes nothing",
     )
     return p
+
+
+def replay_takes_no(arguments: argparse.Namespace) -> str:
+    """The first argument given that a replay has no use for, or an empty text."""
+    for action in run_parser()._actions:
+        if action.dest in ("out", "replay", "workers", "unsafe_no_sandbox", "help"):
+            continue
+        if getattr(arguments, action.dest) != action.default:
+            return action.option_strings[0] if action.option_strings else "tasks"
+    return ""
 
 
 def workers(asked: int | None) -> int:

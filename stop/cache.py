@@ -18,8 +18,10 @@ from stop.budget import RunMeter
 from stop.model import LanguageModel, Reply, Request
 from stop.records import Record, Records
 from stop.scaffold import sha
+from stop.syntax import MAX_SOURCE_CHARS
 
 T = TypeVar("T")
+LONGEST_INLINE = 200  # characters of a prompt that stand in the record itself
 
 
 def evaluation_key(*, source_sha: str, task: str, task_sha: str, split: str, block: int) -> str:
@@ -108,12 +110,12 @@ class Answers:
 
     def __init__(self, records: Records | None, shared: SharedReplies | None = None) -> None:
         self.unit = ""
+        self._asked: set[str] = set()  # keys, in the unit in flight
         self._records = records
         self._shared = shared
         self._replies: Once[Reply] = Once()
         self._evaluations: Once[Record] = Once()
-        self._new: dict[str, Record] = {}  # of the unit in flight, by key
-        self._used: set[str] = set()
+        self._new: dict[str, Record] = {}  # not yet part of a finished unit, by key
         self._stopped = False
         self._lock = threading.Lock()
 
@@ -135,7 +137,7 @@ class Answers:
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
         )  # fmt: skip
-        self._used.add(key)
+        self._asked.add(key)
         return self._replies.get(key, lambda: self._ask(key, model, request, meter))
 
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
@@ -151,7 +153,7 @@ class Answers:
         self._keep(
             {
                 "kind": "call", "unit": self.unit, "key": key, "draw": request.draw, "model": model.id,
-                "system": request.system, "messages": [self._message(request.message)],
+                "system": self._text(request.system), "messages": [{"role": "user", **self._text(request.message)}],
                 "temperature": request.temperature, "max_tokens": request.max_tokens, "reply": reply.text,
                 "input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens, "usd": reply.usd,
                 "stop_reason": reply.stop_reason, "fresh": fresh,
@@ -161,37 +163,46 @@ class Answers:
 
     def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         """The evaluation of `key` (`what` in words): recorded, or measured now. Raises Missing."""
-        self._used.add(key)
+        self._asked.add(key)
         return self._evaluations.get(key, lambda: self._measure(key, what, measure, text))
 
     def _measure(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         if self._records is None:
             raise Missing(f"evaluations.jsonl: the evaluation of {what} is missing")
         record = {"kind": "evaluation", "unit": self.unit, "key": key, **measure()}
-        self._records.put("solutions", f"{record['sha']}.py", text)
+        self.keep_solution(text)
         self._keep(record)
         return record
 
     def keep_solution(self, text: str) -> None:
         """Keeps the text that an improver returned, as it is, beside the canonical one that was measured."""
-        if self._records is not None:
+        if self._records is not None and len(text) <= MAX_SOURCE_CHARS:
             self._records.put("solutions", f"{sha(text)}.py", text)
 
-    # -- what the unit in flight has brought ------------------------------------------------------------------------
-    def taken(self) -> list[Record]:
-        """What is new since the last time this was called: the calls and evaluations of one unit, in no order."""
-        with self._lock:
-            new, self._new = self._new, {}
-        return list(new.values())
+    # -- units ------------------------------------------------------------------------------------------------------
+    def begin(self, unit: str) -> None:
+        """From now on answers are asked for in this unit."""
+        self.unit = unit
+        self._asked = set()
 
-    def used(self) -> set[str]:
-        """The keys of all answers asked for so far."""
-        return self._used
+    @property
+    def asked(self) -> set[str]:
+        """The keys that were asked for in the unit in flight."""
+        return self._asked
+
+    def taken(self) -> tuple[list[Record], list[Record]]:
+        """(new calls and evaluations of the unit in flight, in no order; what stays pending, not asked for in it)."""
+        with self._lock:
+            taken = [record for key, record in self._new.items() if key in self._asked]
+            self._new = {key: record for key, record in self._new.items() if key not in self._asked}
+            return taken, list(self._new.values())
 
     def stop(self) -> None:
-        """From now on nothing new is kept: what is measured while processes are being ended is not to be believed."""
-        with self._lock:
-            self._stopped = True
+        """From now on nothing new is kept: what is measured while processes are being ended is not to be believed.
+
+        Takes no lock: a signal handler calls it.
+        """
+        self._stopped = True
 
     def _keep(self, record: Record) -> None:
         assert self._records is not None
@@ -201,10 +212,10 @@ class Answers:
             self._records.note(record)
             self._new[record["key"]] = record
 
-    def _message(self, text: str) -> Record:
+    def _text(self, text: str) -> Record:
         """Long texts stand in texts/ under their sha; short ones in the record itself."""
-        if len(text) <= 200:
-            return {"role": "user", "text": text}
+        if len(text) <= LONGEST_INLINE:
+            return {"text": text}
         assert self._records is not None
         self._records.put("texts", sha(text), text)
-        return {"role": "user", "sha": sha(text)}
+        return {"sha": sha(text)}

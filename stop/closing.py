@@ -31,10 +31,8 @@ def block(path: Path, stopped: str) -> str:
 
 
 def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
-    units = [t for t in run.timing if t["kind"] == "unit"]
     kept = [v for v in run.standing.items() if v[1] == "kept"]
     seed, best = 0, run.best
-    asked, fresh = (sum(u[k] for u in units) for k in ("calls_asked", "calls_fresh"))
     near = sum(bool(t.get("near_limit")) for t in run.timing if t["kind"] == "evaluation")
     return {
         "run": path,
@@ -45,9 +43,9 @@ def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
         "seed_test_utility": _number(run.test_utility(seed)),
         "best_test_utility": _number(run.test_utility(best)),
         "evidence": _evidence(run),
-        "llm_calls": asked,
-        "cached_calls": asked - fresh,
-        "usd": f"{sum(u['usd'] for u in units):.4f}",
+        "llm_calls": run.llm_calls,
+        "cached_calls": run.llm_calls - run.fresh_calls,
+        "usd": f"{sum(call['usd'] for call in run.rows('calls.jsonl')):.4f}",
         "near_limit": near,
         "incidents": len(run.incidents),
         "seal": run.seal,
@@ -66,4 +64,7 @@ def _evidence(run: Run) -> str:
     if not kept:
         return f"none: no version was kept by the rule {rule}"
     n = min(d["n"] for d in kept)
-    return f"weak ({rule}: a higher mean over n={n} improver runs, no test of significance, no equal-budget control)"
+    return (
+        f"weak ({rule}: a higher mean over n={n} improver runs on one val block; no test of significance, no control "
+        "at equal calls; meta-utilities of different versions are from different blocks)"
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stop.records import BadFolder, Record, check_seal, read_lines
+from stop.records import BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
+from stop.settings import RunConfig
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,11 +23,12 @@ class Run:
     @functools.cached_property
     def settings(self) -> Record:
         """run.json: config, tasks, packages, looks at val and test."""
-        return _object(self.path / "run.json")
+        return checked_run(self.path)
 
     @functools.cached_property
     def versions(self) -> DataFrame:
-        return self._frame("lineage.jsonl", ["id", "sha", "parent", "parent_id", "step", "generation", "status"])
+        found = self._frame("lineage.jsonl", ["id", "sha", "parent", "parent_id", "step", "generation", "status"])
+        return found.astype({"parent_id": "Int64"})  # the seed has none, and ids are no floats
 
     @functools.cached_property
     def decisions(self) -> DataFrame:
@@ -64,8 +65,7 @@ class Run:
     @functools.cached_property
     def timing(self) -> list[Record]:
         """Seconds and money really spent; not part of what two equal runs share."""
-        path = self.path / "timing.jsonl"
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.is_file() else []
+        return read_timing(self.path)
 
     @functools.cached_property
     def seal(self) -> str:
@@ -93,12 +93,27 @@ class Run:
         shown = self.outcomes[(self.outcomes.version == version) & (self.outcomes.split == "test")]
         return None if shown.empty else float(shown.groupby("task").utility.mean().mean())
 
+    @property
+    def llm_calls(self) -> int:
+        """Calls asked for, nominal: of all versions, of improver runs on test, and of a unit that was cut short."""
+        asked = sum(row["llm_calls"] for row in self.rows("lineage.jsonl"))
+        asked += sum(row["llm_calls"] for row in self.rows("outcomes.jsonl") if row["split"] == "test")
+        return asked + self._pending_calls
+
+    @property
+    def fresh_calls(self) -> int:
+        """Of these, the ones that were not answered from what was known."""
+        shared = {t["unit"]: t["calls_shared"] for t in self.timing if t["kind"] == "unit"}
+        return len(self.rows("calls.jsonl")) + self._pending_calls - sum(shared.values())
+
+    @functools.cached_property
+    def _pending_calls(self) -> int:
+        path = self.path / "pending.jsonl"
+        return path.read_bytes().count(b'{"kind":"call"') if path.is_file() else 0
+
     def source(self, sha: str) -> str:
-        """The text of a scaffold. Raises LookupError."""
-        try:
-            return (self.path / "sources" / f"{sha}.py").read_bytes().decode("utf-8", "surrogatepass")
-        except FileNotFoundError:
-            raise LookupError(f"{self.path}: no scaffold {sha!r} among sources/.") from None
+        """The text of a scaffold. Raises BadFolder if it is missing or was edited."""
+        return read_source(self.path, sha)
 
     def sha(self, version: int) -> str:
         """The sha of a version. Raises LookupError."""
@@ -109,7 +124,7 @@ class Run:
 
     def diff(self, a: int, b: int) -> str:
         """Unified diff from version a to version b."""
-        old, new = (self.source(self.sha(v)).splitlines() for v in (a, b))
+        old, new = (self.source(self.sha(v)).split("\n") for v in (a, b))
         return "\n".join(difflib.unified_diff(old, new, f"version {a}", f"version {b}", lineterm=""))
 
     @functools.cache  # noqa: B019 - a run folder is read once and lives as long as its frames
@@ -125,16 +140,32 @@ class Run:
 
 
 def load(path: str | Path) -> Run:
-    """The run in that folder. Raises BadFolder if there is none."""
+    """The run in that folder. Raises BadFolder if there is none, or run.json cannot be read."""
     folder = Path(path)
-    if not (folder / "run.json").is_file():
-        near = sorted(p.parent.name for p in folder.parent.glob("*/run.json"))[:8] if folder.parent.is_dir() else []
-        raise BadFolder(f"{folder}: no run there." + (f" Found: {', '.join(near)}." if near else ""))
+    try:
+        missing = not (folder / "run.json").is_file()
+        near = [str(p.parent) for f in (folder.parent, Path("results")) for p in sorted(f.glob("*/run.json"))[:8]]
+        if missing:
+            found = f" Found: {', '.join(dict.fromkeys(near))}." if near else " python -m stop.run makes one."
+            raise BadFolder(f"{folder}: no run there.{found}")
+        checked_run(folder)
+    except OSError as error:
+        raise BadFolder(f"{folder}: {error.strerror or error}.") from None
     return Run(folder)
 
 
-def _object(path: Path) -> Record:
+def checked_run(path: Path) -> Record:
+    """run.json, with all that the package reads of it. Raises BadFolder naming what is missing or unknown."""
     try:
-        return dict(json.loads(path.read_bytes()))
-    except ValueError as error:
-        raise BadFolder(f"{path}: {error}.") from None
+        run = read_run(path)
+        RunConfig.of(run["config"])
+        if not all(isinstance(look, dict) for look in [*run["looks"]["val"], *run["looks"]["test"]]):
+            raise ValueError("its looks are no objects")
+        dict(run["tasks"]), str(run["model"]), str(run["scaffold"])
+    except FileNotFoundError:
+        raise BadFolder(f"{path}: no run.json there. Give the folder of a run.") from None
+    except KeyError as error:
+        raise BadFolder(f"{path}/run.json: the key {error} is missing. Start another run with --out.") from None
+    except (TypeError, ValueError) as error:
+        raise BadFolder(f"{path}/run.json: {error}. Start another run with --out.") from None
+    return run

@@ -64,9 +64,7 @@ class Recursion:
         version = Version(0, seed.sha, "", None, 0, 0, "seed", score.mean, score.stderr, score.n, spent)
         decision = Decision(0, 0, "seed", {"child": score.mean}, score.n, None, 0, "seed", "rule", "the first version")
         outcomes = [r.record(version=0, split="val", block=0, unit=unit) for r in runs]
-        self._finish(
-            Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started, spent.llm_calls)
-        )
+        self._finish(Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started))
         self._tell(f"seed: meta-utility {_shown(score)} on val block 0")
         return version
 
@@ -79,7 +77,7 @@ class Recursion:
         child = self._judge(made, parent, number)
         version, decision = self._recorded(child, parent, number)
         seconds = time.monotonic() - started
-        self._finish(Ending(unit, child.outcomes, version, decision, child.text, seconds, child.spent.llm_calls))
+        self._finish(Ending(unit, child.outcomes, version, decision, child.text, seconds))
         self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {decision.why}")
         return version
 
@@ -90,22 +88,23 @@ class Recursion:
             return
         started, _ = self._begin(unit)
         lineage = self._ledger.lineage
-        shown = list({v.id: v for v in (lineage.versions[0], lineage.current())}.values())
-        look = {"unit": unit, "versions": [v.id for v in shown], "block": 0}
+        shown = {v.id: v for v in (lineage.versions[0], lineage.current())}
+        look = {"unit": unit, "versions": list(shown), "block": 0}
         self._ledger.look({**look, "done": False})
         outcomes: list[Record] = []
-        spent = Spent()
-        for version in shown:
+        known = self._ledger.on_test()
+        for version in (v for v in shown.values() if v.id not in known):
             runs = self._meta.runs(self._source(version.sha), self._exam("test", 0))
-            spent += _spent(runs)
             outcomes += [r.record(version=version.id, split="test", block=0, unit=unit) for r in runs]
             self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
-        self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started, calls=spent.llm_calls))
+        self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started))
         self._ledger.look({**look, "done": True})
 
     def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
-        """Improver runs on the test block: for comparisons outside the lineage."""
-        self._begin("comparison")
+        """Improver runs on the test block, for comparisons outside the lineage; counted as a look."""
+        unit = f"comparison with {scaffold.sha} after step {self.steps}"
+        self._ledger.look({"unit": unit, "versions": [], "block": 0, "done": True})
+        self._begin(unit)
         return self._meta.runs(scaffold.source, self._exam("test", 0))
 
     # -- one step ---------------------------------------------------------------------------------------------------
@@ -154,7 +153,7 @@ class Recursion:
 
     # -- units ------------------------------------------------------------------------------------------------------
     def _begin(self, unit: str) -> tuple[float, str]:
-        self._bench.answers.unit = unit
+        self._bench.answers.begin(unit)
         return time.monotonic(), unit
 
     def _finish(self, ending: Ending) -> None:

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from stop.cache import Answers
 from stop.lineage import Decision, Lineage, Version
-from stop.records import CHAINED, Record, Records, read_lines, write_whole
+from stop.records import CHAINED, Record, Records, read_lines, read_run, read_timing, write_run
 
-MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind", "incidents")  # not in the chained lines
+MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind")  # not in the chained lines
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class Ending:
     decision: Decision | None = None
     source: str = ""
     seconds: float = 0.0
-    calls: int = 0  # asked for, cached or not
 
 
 class Ledger(Protocol):
@@ -40,6 +39,7 @@ class Ledger(Protocol):
     def end(self, ending: Ending, answers: Answers) -> None: ...
     def look(self, what: Record) -> None: ...
     def tested(self, unit: str) -> bool: ...
+    def on_test(self) -> set[int]: ...
 
 
 class Writing:
@@ -50,7 +50,7 @@ class Writing:
         self.lineage = Lineage(records.rows["lineage.jsonl"], records.rows["decisions.jsonl"])
 
     def open(self, answers: Answers) -> int:
-        """Hands the recorded answers over; returns how many calls were paid for, finished units or not."""
+        """Hands the recorded answers over; returns how many calls were fresh so far, in finished units or not."""
         finished = self.finished()
         kept = self._records.unfinished(finished)
         self.lineage = Lineage(self._records.rows["lineage.jsonl"], self._records.rows["decisions.jsonl"])
@@ -60,18 +60,20 @@ class Writing:
         for row in kept:
             answers.load(row, in_flight=True)
         self._count_val_looks()
-        return len(self._records.rows["calls.jsonl"]) + sum(r["kind"] == "call" for r in kept)
+        spent = {t["unit"]: t["calls_fresh"] for t in read_timing(self._records.path) if t["kind"] == "unit"}
+        pending = sum(r["kind"] == "call" and r.get("fresh", True) for r in kept)
+        return sum(n for unit, n in spent.items() if unit in finished) + pending
 
     def finished(self) -> set[str]:
         decided = {row["unit"] for row in self._records.rows["decisions.jsonl"]}
         return decided | {look["unit"] for look in read_run(self._records.path)["looks"]["test"] if look["done"]}
 
     def end(self, ending: Ending, answers: Answers) -> None:
-        new = answers.taken()
+        new, pending = answers.taken()
         if ending.version is not None:
             self._records.put("sources", f"{ending.version.sha}.py", ending.source)
         batches = unit_batches(ending, new)
-        self._records.commit(batches, _timing(ending, new))
+        self._records.commit(batches, _timing(ending, new), pending)
         self._count_val_looks()
         if ending.version is not None and ending.decision is not None:
             self.lineage.append(ending.version, ending.decision)
@@ -94,6 +96,10 @@ class Writing:
         """Whether this look at test is over."""
         return unit in self.finished()
 
+    def on_test(self) -> set[int]:
+        """The versions whose improver runs on test are recorded."""
+        return _on_test(self._records.rows["outcomes.jsonl"])
+
 
 class Differs(Exception):
     """A replay made a record that is not the recorded one; the message names it."""
@@ -105,6 +111,7 @@ class Comparing:
     def __init__(self, path: Path) -> None:
         self.lineage = Lineage()
         self.rows = {name: read_lines(path / name)[0] for name in CHAINED}
+        self.tail = _cut_tail(self.rows, path)
         self._next = dict.fromkeys(CHAINED, 0)
 
     def open(self, answers: Answers) -> None:
@@ -113,14 +120,13 @@ class Comparing:
                 answers.load({"kind": kind, **row}, in_flight=False)
 
     def end(self, ending: Ending, answers: Answers) -> None:
-        used = answers.used()
         for name, batch in unit_batches(ending, []).items():
             if name not in ("calls.jsonl", "evaluations.jsonl", "incidents.jsonl"):
                 for made in batch:
                     self._compare(name, made)
         for name in ("calls.jsonl", "evaluations.jsonl"):
             for number, row in enumerate(self.rows[name], 1):
-                if row["unit"] == ending.unit and row["key"] not in used:
+                if row["unit"] == ending.unit and row["key"] not in answers.asked:
                     raise Differs(f"{name} line {number}: {describe(name, row)} is recorded but was not asked for")
         if ending.version is not None and ending.decision is not None:
             self.lineage.append(ending.version, ending.decision)
@@ -131,6 +137,10 @@ class Comparing:
     def tested(self, unit: str) -> bool:
         """Every look is taken again, from the records."""
         return False
+
+    def on_test(self) -> set[int]:
+        """The versions that were looked at on test up to this moment of the replay."""
+        return _on_test(self.rows["outcomes.jsonl"][: self._next["outcomes.jsonl"]])
 
     def close(self) -> None:
         """Raises Differs if the folder holds records that the replay did not make."""
@@ -154,6 +164,21 @@ class Comparing:
                 )
 
 
+def _on_test(outcomes: Sequence[Record]) -> set[int]:
+    return {row["version"] for row in outcomes if row["split"] == "test"}
+
+
+def _cut_tail(rows: dict[str, list[Record]], path: Path) -> bool:
+    """Leaves out the rows of a unit that a kill cut short: only a folder that is not sealed can have them."""
+    if (path / "seal.json").is_file():
+        return False
+    looks = read_run(path)["looks"]["test"]
+    finished = {r["unit"] for r in rows["decisions.jsonl"]} | {look["unit"] for look in looks if look["done"]}
+    before = sum(map(len, rows.values()))
+    rows.update({name: [r for r in found if r["unit"] in finished] for name, found in rows.items()})
+    return sum(map(len, rows.values())) < before
+
+
 def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Record]]:
     """The lines of a unit, in an order that no worker's speed can change."""
     calls = sorted((r for r in new if r["kind"] == "call"), key=_call_order)
@@ -162,7 +187,7 @@ def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Re
         {"unit": ending.unit, "kind": "unscorable", "task": r["task"], "sha": r["sha"], "split": r["split"],
          "block": r["block"], "detail": detail}
         for r in measured
-        for detail in r.get("incidents", ())
+        for detail in r["incidents"]
     ]  # fmt: skip
     return {
         "calls.jsonl": [_line(r, ending.unit) for r in calls],
@@ -190,8 +215,8 @@ def _timing(ending: Ending, new: Sequence[Record]) -> list[Record]:
     calls = [r for r in new if r["kind"] == "call"]
     fresh = [r for r in calls if r.get("fresh", True)]
     unit = {
-        "kind": "unit", "unit": ending.unit, "seconds": round(ending.seconds, 3), "calls_asked": ending.calls,
-        "calls_fresh": len(fresh), "usd": sum(r["usd"] for r in fresh),
+        "kind": "unit", "unit": ending.unit, "seconds": round(ending.seconds, 3),
+        "calls_fresh": len(fresh), "calls_shared": len(calls) - len(fresh), "usd": sum(r["usd"] for r in fresh),
     }  # fmt: skip
     measured = sorted((r for r in new if r["kind"] == "evaluation"), key=_evaluation_order)
     return [unit] + [
@@ -217,16 +242,3 @@ def describe(name: str, row: Record) -> str:
         "decisions.jsonl": "decision on version {id}",
     }
     return kinds[name].format(**row)
-
-
-def read_run(path: Path) -> Record:
-    """run.json. Raises OSError or ValueError."""
-    found = json.loads((path / "run.json").read_bytes())
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    return found
-
-
-def write_run(path: Path, run: Record) -> None:
-    """Replaces run.json as a whole."""
-    write_whole(path / "run.json", json.dumps(run, indent=1).encode())

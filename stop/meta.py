@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from stop.budget import RunMeter
@@ -18,11 +19,12 @@ from stop.lineage import ImproverRun, Score, Spent
 from stop.model import LanguageModel, Reply, Request
 from stop.rewrite import Handles, Judged, ModelHandle, Rewritten, UtilityHandle, rewrite
 from stop.sandbox import Limits, Sandbox
-from stop.scaffold import BadScaffold, Scaffold, canonical, sha
+from stop.scaffold import BadScaffold, Scaffold, canonical, digest, sha
 from stop.settings import RunConfig
 from stop.task import Split
 from stop.utility import Utility
 
+NOTHING = nullcontext()
 TRAIN_BLOCK = 0  # improver runs always feel their way on the same train instances
 
 
@@ -48,7 +50,7 @@ class Bench:
     meter: RunMeter
     runners: Executor  # improver runs
     measurers: Executor  # solutions of one `utility.map`
-    second_try: threading.Lock
+    second_try: threading.Lock  # of improver runs on tasks: one at a time
     notify: Callable[[str], None]  # "run" after every improver run, "candidate" after every improver scored
 
     def ask(self, request: Request) -> Reply:
@@ -59,12 +61,14 @@ class Bench:
         model = ModelHandle(self.ask, draw, c.prompts_per_improver_run, c.responses_per_prompt, c.max_tokens)
         return Handles(utility, model)
 
-    def rewrite(self, scaffold: str, target: str, handles: Callable[[], Handles]) -> Rewritten:
-        """One improver run. A time-out is believed when it happens twice; second tries go one by one."""
+    def rewrite(
+        self, scaffold: str, target: str, handles: Callable[[], Handles], again: AbstractContextManager = NOTHING
+    ) -> Rewritten:
+        """One improver run. A time-out is believed when it happens twice; `again` is entered for the second try."""
         limits = Limits(cpu_seconds=self.config.scaffold_cpu_seconds, memory_mb=self.config.scaffold_memory_mb)
         made = rewrite(scaffold, target, handles(), self.sandbox, limits)
         if made.status == "timeout":
-            with self.second_try:
+            with again:
                 made = rewrite(scaffold, target, handles(), self.sandbox, limits)
         return made
 
@@ -95,7 +99,7 @@ class MetaUtility:
         """The meta-utility as a scaffold sees it."""
 
         def judge(texts: Sequence[str | None]) -> list[Judged]:
-            return [_judged(runs) for runs in self._many(texts, exam)]
+            return [_judged(runs, text) for runs, text in zip(self._many(texts, exam), texts, strict=True)]
 
         return UtilityHandle(self.text, self._bench.config.utility_calls_per_improver_run, judge)
 
@@ -105,12 +109,12 @@ class MetaUtility:
             text = canonical(Scaffold.checked(source or "").source)
         except (BadScaffold, SyntaxError):
             return []
-        key = f"{sha(text)}/{exam}"
+        key = f"{digest(text)}/{exam}"
         return self._runs.get(key, lambda: self._run_all(text, exam))
 
     def _many(self, texts: Sequence[str | None], exam: Exam) -> list[list[ImproverRun]]:
-        if len(texts) == 1:
-            return [self.runs(texts[0], exam)]
+        if len(texts) < 2:
+            return [self.runs(text, exam) for text in texts]
         # threads that only wait for the runners: a candidate each, so that none holds up the next
         with ThreadPoolExecutor(max_workers=len(texts)) as waiting:
             return list(waiting.map(lambda text: self.runs(text, exam), texts))
@@ -146,7 +150,7 @@ class MetaUtility:
             budget = bench.config.utility_calls_per_improver_run
             return bench.handles(UtilityHandle(task.text, budget, judge), draw)
 
-        made = bench.rewrite(text, task.seed_source, handles)
+        made = bench.rewrite(text, task.seed_source, handles, bench.second_try)
         seed = utility.evaluate(task.seed_source, exam.split, exam.block).score
         bench.notify("run")
         if made.status != "ok":
@@ -156,9 +160,20 @@ class MetaUtility:
         return ImproverRun(task.name, repeat, "ok", sha(made.text), scored.score, seed, scored.counts, spent=made.spent)
 
 
-def _judged(runs: Sequence[ImproverRun]) -> Judged:
+def _judged(runs: Sequence[ImproverRun], text: str | None) -> Judged:
+    if not runs:
+        return Judged(0.0, [{"task": "", "status": "failed", "score": 0.0, "detail": _fault(text)}])
     rows = [{"task": r.task, "status": r.status, "score": r.utility, "detail": r.detail} for r in runs]
     return Judged(Score.of(runs).mean, rows, sum((r.spent for r in runs), Spent()))
+
+
+def _fault(text: str | None) -> str:
+    """Why a text cannot be an improver."""
+    try:
+        Scaffold.checked(text or "")
+    except BadScaffold as error:
+        return str(error)
+    return ""
 
 
 def _not_run(utility: Utility, repeat: int) -> ImproverRun:

@@ -19,7 +19,7 @@ from stop.model import Reply, Request
 from stop.sandbox import Handle, Limits, Method, Ran, Refused, Sandbox, Status, Text, wire
 from stop.scaffold import ENTRY
 
-MAX_TEXT_CHARS = 200_000  # of one prompt
+MAX_TEXT_BYTES = 200_000  # of one prompt, in UTF-8
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ class ModelHandle:
     max_tokens: int
     spent: Spent = Spent()
     _asked: Counter[tuple[str, str, float]] = field(default_factory=Counter)
-    _replies: Counter[tuple[str, str, float]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._meter = Meter(self.prompts, "language_model")
@@ -100,19 +99,19 @@ class ModelHandle:
     def _check(self, responses: int, texts: Sequence[str | None], temperature: float) -> None:
         if not 1 <= responses <= self.responses:
             raise Refused("ValueError", f"{responses} responses asked for; a call gives 1 to {self.responses}")
-        if any(not isinstance(t, str) or len(t) > MAX_TEXT_CHARS for t in texts):
-            raise Refused("TypeError", f"a prompt is text of at most {MAX_TEXT_CHARS} characters, not None")
+        if any(t is None or len(t.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES for t in texts):
+            raise Refused("TypeError", f"a prompt is text of at most {MAX_TEXT_BYTES} bytes, not None")
         if not math.isfinite(temperature) or not 0 <= temperature <= 2:
             raise Refused("ValueError", f"temperature {temperature}; it lies in [0, 2]")
 
     def _request(self, system: str, message: str, temperature: float, n: int) -> list[str]:
         same = system, message, temperature
         found = []
+        occurrence = self._asked[same]
         for index in range(n):
-            draw = self.draw.reply(occurrence=self._asked[same], index=index)
-            request = Request(system, message, temperature, self.max_tokens, draw, self._replies[same])
-            reply = self.ask(request)
-            self._replies[same] += 1
+            draw = self.draw.reply(occurrence=occurrence, index=index)
+            # what a scripted model counts by follows from the draw's own parts: one draw, one reply
+            reply = self.ask(Request(system, message, temperature, self.max_tokens, draw, occurrence + index))
             self.spent += Spent(1, reply.input_tokens, reply.output_tokens, reply.usd)
             found.append(reply.text)
         self._asked[same] += 1

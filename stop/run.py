@@ -15,10 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from stop.arguments import WRONG_USAGE, run_parser, workers
+from stop.arguments import WRONG_USAGE, replay_takes_no, run_parser, workers
 
 if TYPE_CHECKING:
-    from stop.session import Plan, Session
+    from stop.plan import Plan
+    from stop.session import Session
 
 UNSAFE = (
     "WARNING: --unsafe-no-sandbox: generated programs run as you, with your files, network and keys. "
@@ -31,23 +32,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = run_parser().checked(argv)
     if arguments.unsafe_no_sandbox:
         print(UNSAFE, file=sys.stderr)
-    if arguments.replay:
-        return _replay(arguments)
+    from stop.model import UnknownModel
     from stop.records import BadFolder
     from stop.sandbox import SandboxError
+    from stop.scaffold import BadScaffold, UnknownScaffold
+    from stop.task import BadTask, UnknownTask
 
     try:
-        plan = _plan(arguments)
-        model_id, found = _checked(plan)
-        if arguments.dry_run:
-            return _forecast(plan, model_id)
-        return _run(plan, found is not None)
-    except BadFolder as error:
+        return _replay(arguments) if arguments.replay else _planned(arguments)
+    except (BadFolder, BadTask, UnknownTask, BadScaffold, UnknownScaffold, UnknownModel) as error:
         return _wrong(error, WRONG_USAGE)
     except SandboxError as error:
         return _wrong(error, 1)
-    except LookupError as error:  # an unknown task, set, scaffold or model, or a task folder's fault
-        return _wrong(error, WRONG_USAGE)
 
 
 def _wrong(error: Exception | str, status: int) -> int:
@@ -57,19 +53,31 @@ def _wrong(error: Exception | str, status: int) -> int:
     return status
 
 
+def _planned(arguments: argparse.Namespace) -> int:
+    from stop.model import open_model
+    from stop.plan import check_out
+
+    plan = _plan(arguments)
+    model_id = open_model(plan.config.model).id
+    resumed = check_out(plan, model_id)
+    if arguments.dry_run:
+        from stop.forecast import forecast
+
+        print(forecast(plan, model_id))
+        return 0
+    return _run(plan, resumed)
+
+
 def _plan(arguments: argparse.Namespace) -> Plan:
-    """The run that the arguments describe. Creates nothing. Raises LookupError with one clear line."""
-    from stop.scaffold import BadScaffold, read_scaffold
-    from stop.session import Means, Plan
+    """The run that the arguments describe. Creates nothing."""
+    from stop.plan import Means, Plan
+    from stop.scaffold import read_scaffold
     from stop.settings import RunConfig
-    from stop.task import BadTask, find_tasks
+    from stop.task import find_tasks
 
     names = arguments.tasks or [DEFAULT_SET]
-    try:
-        tasks = find_tasks(names)
-        scaffold = read_scaffold(arguments.scaffold)
-    except (BadTask, BadScaffold) as error:
-        raise LookupError(str(error)) from None
+    tasks = find_tasks(names)
+    scaffold = read_scaffold(arguments.scaffold)
     settings = {k: getattr(arguments, k) for k in ("generations", "repeats", "budget_calls")}
     if arguments.repeats:
         settings["test_repeats"] = 2 * arguments.repeats + 2  # as the defaults are: 3 and 8
@@ -97,18 +105,8 @@ def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
 
 
 def _cache(arguments: argparse.Namespace) -> Path | None:
-    """Replies of free models are shared only where --cache asks for it: making them again costs nothing."""
-    if arguments.no_cache or not arguments.cache:
-        return None
-    return Path(arguments.cache)
-
-
-def _checked(plan: Plan) -> tuple[str, object]:
-    from stop.model import open_model
-    from stop.session import check_out
-
-    model_id = open_model(plan.config.model).id
-    return model_id, check_out(plan, model_id)
+    """Replies are shared between runs only where --cache asks for it: no model here costs money."""
+    return Path(arguments.cache) if arguments.cache and not arguments.no_cache else None
 
 
 def _run(plan: Plan, resumed: bool) -> int:
@@ -176,29 +174,22 @@ def _again() -> str:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from stop.neutral import neutral
+    from stop.plan import Means
     from stop.progress import Progress
-    from stop.records import BadFolder
-    from stop.session import Means, replay
+    from stop.replay import replay
 
     if not arguments.out:
         return _wrong("--replay needs --out, the folder of a recorded run.", WRONG_USAGE)
+    surplus = replay_takes_no(arguments)
+    if surplus:
+        return _wrong(f"--replay takes its settings from run.json, not {surplus}.", WRONG_USAGE)
     means = Means(Path(arguments.out), workers(arguments.workers), None, arguments.unsafe_no_sandbox)
-    try:
-        with Progress() as progress:
-            problems = replay(means.out, means, progress.tell, progress.notify)
-    except BadFolder as error:
-        return _wrong(error, WRONG_USAGE)
+    with Progress() as progress:
+        problems = replay(means, progress.tell, progress.notify)
     for problem in problems:
         print(f"differs: {neutral(problem)}", file=sys.stderr)
     print(f"replay of {means.out}: {'equal' if not problems else 'differs'}")
     return 1 if problems else 0
-
-
-def _forecast(plan: Plan, model_id: str) -> int:
-    from stop.forecast import forecast
-
-    print(forecast(plan, model_id))
-    return 0
 
 
 if __name__ == "__main__":

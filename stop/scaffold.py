@@ -9,6 +9,7 @@ import ast
 import difflib
 import functools
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from stop.syntax import parse
 
 ENTRY = "improve_algorithm"
 PARAMETERS = ("initial_solution", "utility", "language_model")
+MOST_NODES = 20_000
 
 
 class BadScaffold(ValueError):
@@ -57,18 +59,25 @@ def _check_entry(tree: ast.Module) -> None:
         raise BadScaffold(f"{ENTRY} has the parameters ({shown}), not ({', '.join(PARAMETERS)})")
 
 
+def digest(text: str) -> str:
+    """SHA-256 of a text (UTF-8, lone surrogates kept), 64 hex digits: what keys are made of."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def sha(text: str) -> str:
-    """The name of a text in the records: the first 12 hex digits of its SHA-256 (UTF-8, lone surrogates kept)."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    """The name of a text in the records: the first 12 hex digits of its digest."""
+    return digest(text)[:12]
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def canonical(source: str) -> str:
     """The text that is run: the same for programs that differ only in comments, blank lines and layout.
 
     Programs with equal canonical text are evaluated once. Raises SyntaxError if the source does not parse.
     """
     tree = parse(source)
+    if len(list(itertools.islice(ast.walk(tree), MOST_NODES))) == MOST_NODES:
+        return source  # larger than any honest program: unparsing it would cost the host seconds
     try:
         text = ast.unparse(tree)
         same = ast.dump(parse(text)) == ast.dump(tree)

@@ -60,7 +60,7 @@ class Scorer:
         with self._lock:
             ran = self._call("scorer_scores", split, block, [[i, packed] for i, packed in outputs])
             if ran.status == "ok":
-                return [self._checked(found) for found in _list(ran, len(outputs))]
+                return [self._checked(found) for found in self._list(ran, len(outputs))]
             return [self._alone(split, block, index, packed) for index, packed in outputs]
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class Scorer:
         ran = self._call("scorer_inputs", split, block)
         if ran.status != "ok":
             raise BadTask(f"task {self.task.path}: task.py makes no {split} instances: {ran.status}, {ran.detail}")
-        found = tuple(Input(i, packed) for i, packed in _list(ran, expected))
+        found = tuple(Input(i, packed) for i, packed in self._list(ran, expected))
         if len({i.instance_id for i in found}) != expected:
             raise BadTask(
                 f"task {self.task.path}: block {block} of {split} has {len({i.instance_id for i in found})} different "
@@ -84,7 +84,7 @@ class Scorer:
         ran = self._call("scorer_scores", split, block, [[index, packed]])
         if ran.status != "ok":
             return Scored(problem=f"the scorer failed: {ran.status}, {ran.detail}", incident=True)
-        return self._checked(_list(ran, 1)[0])
+        return self._checked(self._list(ran, 1)[0])
 
     def _checked(self, found: object) -> Scored:
         if isinstance(found, str):
@@ -116,10 +116,10 @@ class Scorer:
             self._child.close()
             self._child = None
 
-
-def _list(ran: Ran, length: int) -> list:
-    """What the adapter returned. It is our own code, yet a task's code runs beside it: check all the same."""
-    found = ran.value()
-    if not isinstance(found, list) or len(found) != length:
-        raise BadTask(f"task.py returned {type(found).__name__} instead of {length} values")
-    return found
+    def _list(self, ran: Ran, length: int) -> list:
+        """What the adapter returned. It is our own code, yet a task's code runs beside it: check all the same."""
+        found = ran.value()
+        if not isinstance(found, list) or len(found) != length:
+            shown = f"{len(found)} values" if isinstance(found, list) else type(found).__name__
+            raise BadTask(f"task {self.task.path}: task.py made {shown} instead of {length} values.")
+        return found

@@ -1,20 +1,17 @@
-"""A run from its folder to its last record: everything live that a RunConfig must not hold.
+"""A live run: folder, threads, sandbox and model together, which a RunConfig must not hold.
 
-Owns: opening, resuming and replaying a run folder, threads, sandbox, model. Does not own: arguments and what is printed
-(run), the loop (improve).
+Owns: opening and closing them in the right order. Does not own: arguments and what is printed (run), whether a folder
+may take a run (plan), the loop (improve).
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import importlib.metadata
-import os
-import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,110 +19,18 @@ from stop.budget import RunMeter
 from stop.cache import Answers, SharedReplies
 from stop.frames import Run, load
 from stop.improve import Recursion
-from stop.ledger import Comparing, Differs, Writing, read_run, write_run
+from stop.ledger import Writing
 from stop.lineage import ImproverRun, Version
-from stop.meta import Bench
-from stop.model import LanguageModel, Request, open_model
-from stop.records import BadFolder, Record, Records, check_seal
+from stop.meta import TRAIN_BLOCK, Bench
+from stop.model import LanguageModel, open_model
+from stop.plan import Means, Plan, check_out, check_same
+from stop.records import BadFolder, Records, read_run, read_source, write_run
 from stop.sandbox import Sandbox
 from stop.scaffold import Scaffold, read_scaffold
-from stop.settings import MAY_CHANGE, RunConfig
-from stop.task import Task, find_tasks
+from stop.scorer import Scorer
+from stop.settings import RunConfig
+from stop.task import find_tasks
 from stop.utility import Alone, Utility
-
-FORMAT = 1
-PACKAGES = ("numpy", "msgpack", "scipy", "stop")
-AXES = {  # the five axes of recursive self-improvement on which a run is placed
-    "target": "the scaffold's own source; the model is fixed",
-    "timing": "between improver runs, one version after the other",
-    "mechanism": "the current version prompts the model to rewrite its own source and keeps the best by train",
-    "context": "its own source and a description of the meta-utility; no history",
-    "evidence": "mean of paired improver runs on a fresh val block; test only after the last step",
-}
-
-
-@dataclass(frozen=True)
-class Means:
-    """How a run is carried out: may differ at every resume, and changes no record."""
-
-    out: Path
-    workers: int
-    cache: Path | None = None  # a folder for replies shared between runs
-    unsafe: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked run, before anything is created."""
-
-    config: RunConfig
-    tasks: Sequence[Task]
-    scaffold: Scaffold
-    means: Means
-
-    def record(self, model_id: str) -> Record:
-        """run.json of a new run."""
-        return {
-            "format": FORMAT,
-            "config": self.config.record(),
-            "model": model_id,
-            "scaffold": self.scaffold.sha,
-            "tasks": {t.name: {"sha": t.sha, "scorer_sha": t.scorer_sha} for t in self.tasks},
-            "python": platform.python_version(),
-            "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "axes": AXES,
-            "looks": {"val": [], "test": []},
-        }
-
-
-def check_out(plan: Plan, model_id: str) -> Record | None:
-    """run.json of the run that --out holds, None if there is none yet. Raises BadFolder if it cannot be used."""
-    out = plan.means.out
-    if not out.exists():
-        parent = next(p for p in out.absolute().parents if p.exists())
-        if not parent.is_dir():
-            raise BadFolder(f"--out {out}: {parent} is not a folder. Give another --out.")
-        _check_writable(parent, out)
-        return None
-    if not out.is_dir():
-        raise BadFolder(f"--out {out}: is a file, not a folder. Give another --out.")
-    _check_writable(out, out)
-    if not (out / "run.json").is_file():
-        if any(p.name != "run.json.part" for p in out.iterdir()):
-            raise BadFolder(f"--out {out}: holds other files and no run.json. Give another --out, or an empty folder.")
-        return None
-    found = _read(out)
-    _check_same(plan.record(model_id), found, out)
-    return found
-
-
-def _check_writable(folder: Path, out: Path) -> None:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadFolder(f"--out {out}: {folder} is not writable. Give another --out.")
-
-
-def _read(out: Path) -> Record:
-    try:
-        return read_run(out)
-    except FileNotFoundError:
-        raise BadFolder(f"{out}: no run.json there. Give the folder of a run.") from None
-    except ValueError as error:
-        raise BadFolder(f"{out}/run.json: {error}. Start another run with --out.") from None
-
-
-def _check_same(wanted: Record, found: Record, out: Path) -> None:
-    """Refuses what would change the meaning of the records that are there, naming it."""
-    pairs = [(f"config {k}", v, found["config"].get(k)) for k, v in wanted["config"].items() if k not in MAY_CHANGE]
-    pairs += [(k, wanted[k], found.get(k)) for k in ("format", "model", "scaffold")]
-    pairs += [(f"task {n}", t["sha"], found["tasks"].get(n, {}).get("sha")) for n, t in wanted["tasks"].items()]
-    for name, now, then in pairs:
-        if now != then:
-            raise BadFolder(f"--out {out}: was made with {name} {then!r}, now it is {now!r}. Give another --out.")
-    if wanted["config"]["generations"] < found["config"]["generations"]:
-        raise BadFolder(
-            f"--out {out}: has {found['config']['generations']} generations, now {wanted['config']['generations']} are "
-            "asked for. More may be, fewer not."
-        )
 
 
 class Session:
@@ -136,30 +41,40 @@ class Session:
 
     def __init__(self, plan: Plan, tell: Callable[[str], None], notify: Callable[[str], None]) -> None:
         model = open_model(plan.config.model)
-        out = plan.means.out
-        found = check_out(plan, model.id)
+        check_out(plan, model.id)
         self.plan = plan
         with ExitStack() as stack:
-            # the sandbox first: a run that may not start must leave nothing behind
+            # first what may fail without a trace: a run that may not start must leave nothing behind
             self._sandbox = stack.enter_context(Sandbox(unsafe=plan.means.unsafe))
             if not plan.means.unsafe:
                 self._sandbox.require()
-            out.mkdir(parents=True, exist_ok=True)
-            if found is None:  # first of all files: a folder without it is not taken for a run
-                write_run(out, plan.record(model.id))
-            records = Records(out)
-            stack.callback(records.close)
-            stack.callback(records.seal)
-            write_run(out, {**read_run(out), "config": plan.config.record()})
-            for notice in records.notices:
-                tell(notice)
-            self._answers = Answers(records, _shared(stack, plan.means.cache))
+            for task in plan.tasks:
+                with contextlib.closing(Scorer(task, self._sandbox)) as scorer:
+                    scorer.inputs("train", TRAIN_BLOCK)
+            shared = _shared(stack, plan.means.cache)
+            records = self._records(stack, model, tell)
+            self._answers = Answers(records, shared)
             ledger = Writing(records)
             meter = RunMeter(plan.config.budget_calls, ledger.open(self._answers))
-            bench = _bench(stack, plan, model, self._sandbox, self._answers, meter, notify)
-            stack.callback(self._answers.stop)
-            self._recursion = Recursion(bench, ledger, functools.partial(_source, out), tell)
+            made = bench(stack, plan, model, self._sandbox, self._answers, meter, notify)
+            self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
             self._stack = stack.pop_all()
+
+    def _records(self, stack: ExitStack, model: LanguageModel, tell: Callable[[str], None]) -> Records:
+        """The folder, made if need be and locked; under the lock it is looked at once more."""
+        out = self.plan.means.out
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            records = Records(out, self.plan.record(model.id))
+        except OSError as error:
+            raise BadFolder(f"--out {out}: {error.strerror or error}. Give another --out.") from None
+        stack.callback(records.close)
+        stack.callback(records.seal)
+        check_same(self.plan, model.id)
+        write_run(out, {**read_run(out), "config": self.plan.config.record()})
+        for notice in records.notices:
+            tell(notice)
+        return records
 
     def __enter__(self) -> Session:
         return self
@@ -217,81 +132,30 @@ def begin(*names: str, out: str | Path, workers: int = 2, **settings: Any) -> Se
     return Session(plan, tell=lambda event: None, notify=lambda what: None)
 
 
-def _source(out: Path, sha: str) -> str:
-    """The text of a recorded version."""
-    return (out / "sources" / f"{sha}.py").read_bytes().decode("utf-8", "surrogatepass")
-
-
 def _shared(stack: ExitStack, folder: Path | None) -> SharedReplies | None:
     if folder is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    shared = SharedReplies(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shared = SharedReplies(folder)
+    except OSError as error:
+        raise BadFolder(f"--cache {folder}: {error.strerror or error}. Give another --cache.") from None
     stack.callback(shared.close)
     return shared
 
 
-def _bench(
+def bench(
     stack: ExitStack, plan: Plan, model: LanguageModel, sandbox: Sandbox, answers: Answers, meter: RunMeter,
     notify: Callable[[str], None],
 ) -> Bench:  # fmt: skip
+    """Scorers and threads; on the way out the threads end first, so that no paid reply in flight is lost."""
     alone = Alone()
     utilities = [Utility(task, sandbox, answers, alone) for task in plan.tasks]
     pools = [ThreadPoolExecutor(plan.means.workers, thread_name_prefix=name) for name in ("runner", "measurer")]
-    for pool in pools:
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
     for utility in utilities:
         stack.callback(utility.close)
+    for pool in pools:
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
     return Bench(
         plan.config, utilities, model, sandbox, answers, meter, pools[0], pools[1], threading.Lock(), notify
     )  # fmt: skip
-
-
-class _NoModel:
-    """Stands where the model stood: a replay asks nobody."""
-
-    free = True
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-
-    def reply(self, request: Request) -> Any:
-        raise AssertionError(f"a replay asked the model {self.id} for draw {request.draw}")
-
-
-def replay(out: Path, means: Means, tell: Callable[[str], None], notify: Callable[[str], None]) -> list[str]:
-    """Runs a recorded run again, answered from its records alone. What does not hold or differs; [] if nothing.
-
-    Calls no model, measures no solution, writes nothing.
-    """
-    run = _read(out)
-    config = RunConfig.of(run["config"])
-    _, breaks = check_seal(out)
-    problems = [str(b) for b in breaks]
-    comparing = Comparing(out)
-    answers = Answers(None)
-    comparing.open(answers)
-    tasks = find_tasks([*config.tasks])
-    for task in tasks:
-        if run["tasks"][task.name]["sha"] != task.sha:
-            problems.append(f"task {task.name}: its files are not those of the run")
-    source = out / "sources" / f"{run['scaffold']}.py"
-    if not source.is_file():
-        return [*problems, f"sources/{run['scaffold']}.py is missing: the seed scaffold of the run"]
-    scaffold = Scaffold.checked(source.read_bytes().decode("utf-8", "surrogatepass"))
-    steps = max(len(comparing.rows["lineage.jsonl"]), len(comparing.rows["decisions.jsonl"])) - 1
-    plan = Plan(replace(config, generations=steps), tasks, scaffold, replace(means, out=out))
-    with ExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox(unsafe=means.unsafe))
-        model = _NoModel(run["model"])
-        bench = _bench(stack, plan, model, sandbox, answers, RunMeter(0, 0), notify)
-        recursion = Recursion(bench, comparing, functools.partial(_source, out), tell)
-        try:
-            for done in range(steps + 1):
-                recursion.run(scaffold, done)
-                if any(look["done"] and look["unit"] == f"test after step {done}" for look in run["looks"]["test"]):
-                    recursion.look_at_test()
-            comparing.close()
-        except (Differs, LookupError, FileNotFoundError) as error:
-            problems.append(str(error))
-    return problems

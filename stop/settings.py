@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-MAY_CHANGE = ("generations", "budget_calls")  # on resume; all else would change what the records mean
-
 
 @dataclass(frozen=True)
 class RunConfig:

@@ -23,6 +23,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "entry": str, "cpu_seconds_per_instance": (int, float), "memory_mb": int, "instances": dict, "seed": int,
     "score_cap": (int, float), "open": bool, "sets": list, "source": str, "licence": str,
 }  # fmt: skip
+LARGEST = 1e6  # of any number in task.toml that limits something
 OPTIONAL = {"open": False, "score_cap": 1.0}
 
 
@@ -81,8 +82,9 @@ class Task:
 def _names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
-    if isinstance(node, ast.Assign):
-        return [t.id for t in node.targets if isinstance(t, ast.Name)]
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(a.asname or a.name).split(".")[0] for a in node.names]
     return []
@@ -149,8 +151,9 @@ def _checked_keys(path: Path, text: str) -> dict[str, Any]:
     sizes = found["instances"]
     if set(sizes) != set(SPLITS) or not all(type(n) is int and n > 0 for n in sizes.values()):
         raise BadTask(f"{path}: instances = {sizes!r}; give positive numbers for train, val and test.")
-    if found["cpu_seconds_per_instance"] <= 0 or found["memory_mb"] <= 0 or found["score_cap"] < 1.0:
-        raise BadTask(f"{path}: cpu_seconds_per_instance and memory_mb must be above 0, score_cap at least 1.0.")
+    numbers = {k: found[k] for k in ("cpu_seconds_per_instance", "memory_mb", "score_cap")}
+    if min(numbers.values()) <= 0 or found["score_cap"] < 1.0 or max(numbers.values()) > LARGEST:
+        raise BadTask(f"{path}: {numbers}; they must be above 0 and finite, score_cap at least 1.0.")
     return found
 
 
@@ -168,7 +171,11 @@ def known_sets() -> dict[str, list[str]]:
     """Every set with its tasks, in order of name."""
     sets: dict[str, list[str]] = {}
     for name, path in sorted(known_tasks().items()):
-        for label in _checked_keys(path / "task.toml", _read(path / "task.toml"))["sets"]:
+        try:
+            labels = _checked_keys(path / "task.toml", _read(path / "task.toml"))["sets"]
+        except BadTask:
+            continue  # it is named when somebody asks for it; others are none the worse
+        for label in labels:
             sets.setdefault(label, []).append(name)
     return sets
 
@@ -182,7 +189,7 @@ def find_tasks(names: list[str]) -> list[Task]:
             paths += [tasks[t] for t in sets[name]]
         elif name in tasks:
             paths.append(tasks[name])
-        elif "/" in name and Path(name).is_dir():
+        elif Path(name).is_dir() and ("/" in name or (Path(name) / "task.toml").is_file()):
             paths.append(Path(name).resolve())
         else:
             raise UnknownTask(f"no task or set {name!r}. {nearest(name, [*tasks, *sets])}")

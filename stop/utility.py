@@ -17,7 +17,7 @@ from stop.cache import Answers, evaluation_key
 from stop.draw import instance_seed
 from stop.records import Record
 from stop.sandbox import Child, Limits, Ran, Sandbox, Text
-from stop.scaffold import canonical, sha
+from stop.scaffold import canonical, digest, sha
 from stop.scorer import Scorer
 from stop.task import Split, Task
 
@@ -100,7 +100,7 @@ class Alone:
                 self._measuring -= 1
                 self._condition.notify_all()
 
-    def alone(self, work: Callable[[], Ran]) -> Ran:
+    def alone(self, work: Callable[[], list[Ran]]) -> list[Ran]:
         """Call it while measuring: gives up the own place, waits until nobody measures, then runs `work`."""
         with self._condition:
             self._measuring -= 1
@@ -132,7 +132,7 @@ class Utility:
         """The outcome of every instance of the block; never raises for anything that the solution does."""
         text, problem = _runnable(solution)
         key = evaluation_key(
-            source_sha=sha(text), task=self.task.name, task_sha=self.task.sha, split=split, block=block
+            source_sha=digest(text), task=self.task.name, task_sha=self.task.sha, split=split, block=block
         )
         what = f"solution {sha(text)} on {self.task.name} {split} block {block}"
         measure = functools.partial(self._measure, text, problem, split, block)
@@ -175,43 +175,32 @@ class Utility:
         return Evaluation(self.task.name, sha(text), split, block, *found)
 
     def _call_on_all(self, text: str, split: Split, block: int) -> list[Ran | None]:
-        """One child per candidate; a new one only behind a time-out that was not confirmed. None: not run."""
-        n = len(self.scorer.inputs(split, block))
-        rans: list[Ran | None] = []
-        child = self._start(text)
-        try:
-            if child.loaded.status not in ("ok", "timeout"):
-                return [child.loaded] * n  # it never got as far as an instance
-            while len(rans) < n and (not rans or _goes_on(rans[-1])):
-                index = len(rans)
-                ran = self._call(child, split, block, index)
-                if ran.status == "timeout":
-                    child.close()
-                    ran = self._alone.alone(functools.partial(self._once, text, split, block, index))
-                    child = self._start(text) if _goes_on(ran) and index + 1 < n else child
-                rans.append(ran)
-        finally:
-            child.close()
-        return rans + [None] * (n - len(rans))
+        """How each instance went; None: not run. A time-out is believed if it happens again, alone, from the start."""
+        rans = self._calls(text, split, block)
+        if rans[-1].status == "timeout":
+            rans = self._alone.alone(functools.partial(self._calls, text, split, block))
+        return [*rans, *[None] * (len(self.scorer.inputs(split, block)) - len(rans))]
 
-    def _once(self, text: str, split: Split, block: int, index: int) -> Ran:
+    def _calls(self, text: str, split: Split, block: int) -> list[Ran]:
+        """One child, called on the instances in order, until it is through or has died."""
+        n = len(self.scorer.inputs(split, block))
         with self._start(text) as child:
-            return self._call(child, split, block, index)
+            if child.loaded.status == "timeout":
+                return [child.loaded]
+            if child.loaded.status != "ok":
+                return [child.loaded] * n  # it never got as far as an instance
+            rans: list[Ran] = []
+            while len(rans) < n and (not rans or rans[-1].status in ("ok", "error")):
+                rans.append(self._call(child, split, block, len(rans)))
+        return rans
 
     def _start(self, text: str) -> Child:
         limits = Limits(cpu_seconds=self.task.cpu_seconds_per_instance, memory_mb=self.task.memory_mb)
         return self._sandbox.start(Text("solution.py", text), limits=limits)
 
     def _call(self, child: Child, split: Split, block: int, index: int) -> Ran:
-        if child.loaded.status != "ok":
-            return child.loaded
         packed = self.scorer.inputs(split, block)[index].packed
         return child.call(self.task.entry, packed, seed=instance_seed(self.task.name, split, block, index))
-
-
-def _goes_on(ran: Ran | None) -> bool:
-    """Whether a program that ended like this is run on the next instance: it returned or raised, and lives."""
-    return ran is not None and ran.status in ("ok", "error")
 
 
 def _runnable(solution: str | None) -> tuple[str, str]:

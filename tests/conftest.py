@@ -10,8 +10,15 @@ import pytest
 
 from stop.run import main as run_main
 from stop.sandbox import Sandbox
+from stop.settings import RunConfig
 
 SMALL = ["maxcut", "--generations", "2", "--repeats", "1", "--workers", "2"]
+
+
+def run_json(*tasks: str) -> dict:
+    """run.json of a run that is made by hand."""
+    config = RunConfig(tasks=tasks).record()
+    return {"config": config, "model": "m", "scaffold": "s", "tasks": {}, "looks": {"val": [], "test": []}}
 
 
 @pytest.fixture(scope="session")

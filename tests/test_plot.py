@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
+from conftest import run_json
 
 import stop
 from stop.lineage import Spent, Version
 from stop.plot import LOOKS, curve, heights, main, save, tree
-from stop.records import Records, write_whole
+from stop.records import Records
 from stop.run import main as run_main
 
 
@@ -74,8 +74,7 @@ def test_a_run_without_a_look_at_test_has_no_panel_for_it(tmp_path: Path, small_
 
 
 def test_foreign_text_is_no_mathematics_and_every_standing_can_be_drawn(tmp_path: Path) -> None:
-    write_whole(tmp_path / "run.json", json.dumps({"config": {"tasks": [r"$\frac{1}{$", "\x1b[31mred"]}}).encode())
-    records = Records(tmp_path)
+    records = Records(tmp_path, run_json(r"$\frac{1}{$", "\x1b[31mred"))
     for number, standing in enumerate(["seed", *LOOKS, "never heard of"]):
         row = version(number, number - 1 if number else None).record("u") | {"n": number % 3, "status": standing}
         decision = {"unit": "u", "id": number, "verdict": standing, "evidence": {"parent": 0.4}, "why": ""}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stop.records import BadFolder, Busy, Records, check_seal, read_lines
+from stop.records import BadFolder, Busy, Records, check_seal, link, read_lines
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> Path:
     """A sealed folder with one finished unit of two calls."""
     records = Records(tmp_path)
     calls = [{"unit": "seed", "key": str(i), "reply": "r"} for i in range(2)]
-    records.commit({"calls.jsonl": calls, "decisions.jsonl": [{"unit": "seed", "id": 0}]}, [])
+    records.commit({"calls.jsonl": calls, "decisions.jsonl": [{"unit": "seed", "id": 0}]})
     records.seal()
     records.close()
     return tmp_path
@@ -41,18 +41,44 @@ def test_a_removed_last_line_is_found_by_the_seal(folder: Path) -> None:
 
 
 def test_lines_added_since_the_seal_are_an_open_end_not_a_break(folder: Path) -> None:
-    records = Records(folder)
-    records.commit({"calls.jsonl": [{"unit": "step 1", "key": "2", "reply": "r"}]}, [])
-    records.close()
+    with (folder / "incidents.jsonl").open("ab") as f:
+        f.write(b'{"unit":"step 1","prev":""}\n')
+    (folder / "decisions.jsonl").write_bytes((folder / "decisions.jsonl").read_bytes())
+    assert check_seal(folder) == ("whole", [])
+    lines = (folder / "calls.jsonl").read_bytes()
+    with (folder / "calls.jsonl").open("ab") as f:
+        f.write(b'{"unit":"step 1","prev":"' + link(lines.splitlines()[-1]).encode() + b'"}\n')
     assert check_seal(folder) == ("open", [])
 
 
-def test_a_torn_last_line_is_cut_off_with_one_notice(folder: Path) -> None:
+def test_a_folder_that_is_open_for_writing_is_not_sealed(folder: Path) -> None:
+    records = Records(folder)
+    assert check_seal(folder) == ("none", [])
+    records.seal()
+    records.close()
+    assert check_seal(folder) == ("whole", [])
+
+
+@pytest.mark.parametrize("torn", [b'{"unit":"step 1","ke', b'{"unit":"step 1","prev":""}', b'{"unit\n'])
+def test_a_torn_last_line_is_cut_off_with_one_notice(folder: Path, torn: bytes) -> None:
     with (folder / "calls.jsonl").open("ab") as f:
-        f.write(b'{"unit":"step 1","ke')
+        f.write(torn)
     records = Records(folder)
     assert len(records.rows["calls.jsonl"]) == 2 and len(records.notices) == 1
     records.close()
+
+
+def test_a_torn_line_of_measured_times_is_cut_off_in_silence(folder: Path) -> None:
+    (folder / "timing.jsonl").write_bytes(b'{"kind":"unit"}\n{"ki')
+    Records(folder).close()
+    assert (folder / "timing.jsonl").read_bytes() == b'{"kind":"unit"}\n'
+
+
+def test_records_that_were_edited_since_the_seal_are_refused(folder: Path) -> None:
+    path = folder / "decisions.jsonl"
+    path.write_text(path.read_text().replace('"id":0', '"id":7'))
+    with pytest.raises(BadFolder, match="decisions.jsonl line 1: edited since"):
+        Records(folder)
 
 
 def test_a_damaged_line_before_the_last_is_refused(folder: Path) -> None:
@@ -64,7 +90,7 @@ def test_a_damaged_line_before_the_last_is_refused(folder: Path) -> None:
 
 def test_a_unit_without_its_end_is_cut_off_and_its_answers_are_kept(folder: Path) -> None:
     records = Records(folder)
-    records.commit({"calls.jsonl": [{"unit": "step 1", "key": "2", "reply": "paid"}]}, [])  # killed before its decision
+    records.commit({"calls.jsonl": [{"unit": "step 1", "key": "2", "reply": "paid"}]})  # killed before its decision
     records.close()
     records = Records(folder)
     kept = records.unfinished({"seed"})

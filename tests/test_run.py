@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,8 +141,9 @@ def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(tmp_path: P
     argv = ["maxcut", "--generations", "0", "--repeats", "1", "--cache", str(tmp_path / "cache")]
     for out in ("a", "b"):
         assert main([*argv, "--out", str(tmp_path / out)]) == 0
-    first, second = ([t["calls_fresh"] for t in stop.load(tmp_path / o).timing if t["kind"] == "unit"] for o in "ab")
-    assert first[0] == 6 and set(second) == {0}
+    first, second = (stop.load(tmp_path / out) for out in "ab")
+    assert first.fresh_calls > 6 and second.fresh_calls == 0
+    assert first.rows("calls.jsonl") == second.rows("calls.jsonl")
 
 
 def test_the_dry_run_counts_the_worst_case_and_creates_nothing(
@@ -205,3 +207,76 @@ def test_foreign_text_reaches_the_terminal_neutralised(
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\u202e" not in said.out + said.err
+
+
+def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(tmp_path: Path) -> None:
+    (tmp_path / "none.py").write_text(IDENTITY.replace("return", "assert utility.map([]) == []\n    return"))
+    argv = ["maxcut", "--scaffold", str(tmp_path / "none.py"), "--generations", "1", "--repeats", "1"]
+    assert main([*argv, "--out", str(tmp_path / "r")]) == 0
+    run = stop.load(tmp_path / "r")
+    assert (
+        list(run.versions.status) == ["seed", "not_better"] and run.decisions.why[1] == "the same program as its parent"
+    )
+
+
+def test_answers_of_a_look_that_was_cut_short_become_no_part_of_a_later_step(tmp_path: Path) -> None:
+    straight, cut = ["maxcut", "--repeats", "1", "--workers", "1", "--generations"], tmp_path / "cut"
+    assert main([*straight, "2", "--out", str(tmp_path / "straight")]) == 0
+    before_test = stop.load(tmp_path / "straight").rows("calls.jsonl")
+    first = [call for call in before_test if call["unit"] in ("seed", "step 1")]
+    assert (
+        main([*straight, "1", "--budget-calls", str(len(first) + 3), "--out", str(cut)]) == 0
+    )  # stops inside the look
+    assert main([*straight, "2", "--out", str(cut)]) == 0
+    rows = [stop.load(out).rows("calls.jsonl") for out in (tmp_path / "straight", cut)]
+    assert rows[0] == rows[1] and main(["--replay", "--out", str(cut)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "line"),
+    [
+        ("run.json", '"looks"', '"locks"', "the key 'looks' is missing"),
+        ("run.json", '"seed": 0', '"sede": 0', "sede"),
+        ("run.json", "{", "[", "run.json: "),
+        ("seal.json", "{", "[", "seal.json line 1"),
+        ("sources", "return", "return  ", "was edited"),
+    ],
+)
+def test_a_run_folder_that_was_edited_is_refused_in_one_line(
+    small_run: Path, tmp_path: Path, name: str, old: str, new: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(small_run, tmp_path / "copy")
+    for path in (out / name).glob("*.py") if name == "sources" else [out / name]:
+        path.write_text(path.read_text().replace(old, new, 1))
+    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--out", str(out)]) in (1, 2)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert line in last and last.startswith("python -m stop.run: ")
+
+
+@pytest.mark.parametrize("broken", ["raise OSError", "def instances(split, block, n, seed):\n    return []"])
+def test_a_task_that_makes_no_instances_is_named_and_leaves_nothing(
+    tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = shutil.copytree(Path(__file__).parents[1] / "tasks" / "maxcut", tmp_path / "mine")
+    with (task / "task.py").open("a") as f:
+        f.write("\n\n" + broken + "\n")
+    assert main([str(task), "--out", str(tmp_path / "r")]) == 2
+    said = capsys.readouterr().err
+    assert f"task {task}" in said and not (tmp_path / "r").exists()
+
+
+def test_a_scaffold_may_be_named_by_its_path_on_resume(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(Path(__file__).parents[1] / "scaffolds" / "seed.py")
+    argv = ["maxcut", "--generations", "2", "--repeats", "1", "--scaffold", path]
+    assert main([*argv, "--out", str(small_run)]) == 0
+
+
+def test_a_replay_takes_nothing_but_its_folder(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--replay", "--seed", "5", "--out", str(small_run)]) == 2
+    assert "not --seed" in capsys.readouterr().err
+
+
+def test_a_run_that_was_stopped_before_its_first_version_replays(tmp_path: Path) -> None:
+    argv = ["maxcut", "--repeats", "1", "--budget-calls", "2", "--out", str(tmp_path / "r")]
+    assert main(argv) == 0
+    assert main(["--replay", "--out", str(tmp_path / "r")]) == 0

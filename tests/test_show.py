@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -10,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import run_json
 
 import stop
 from stop.lineage import Decision, Spent, Version
-from stop.records import Records, write_whole
+from stop.records import Records
+from stop.scaffold import digest
 from stop.show import main
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07[bold red]markup[/]\u202e\r\n"
@@ -24,10 +25,9 @@ def hostile_run(tmp_path: Path) -> Path:
     """A run folder whose texts try to reach the terminal; versions 1 and 2 have one sha, version 3 has no text."""
     out = tmp_path / "hostile"
     out.mkdir()
-    write_whole(out / "run.json", json.dumps({"config": {"tasks": [f"$x${HOSTILE}"]}}).encode())
-    records = Records(out)
+    records = Records(out, run_json(f"$x${HOSTILE}"))
     texts = "one = 1\n", f"two = 2  # {HOSTILE}", f"two = 2  # {HOSTILE}", ""
-    for number, sha in enumerate(("aaaa00000000", "bbbb00000000", "bbbb00000000", "cccc00000000")):
+    for number, sha in enumerate(digest(text)[:12] for text in texts):
         standing = ("seed", "kept", "not_better", "failed")[number]
         version = Version(number, sha, "", None if not number else number - 1, number, number, standing,
                           0.5, None, 0 if number == 3 else 2, Spent(3), HOSTILE if number == 3 else "")  # fmt: skip
@@ -103,8 +103,9 @@ def test_the_beginning_of_a_sha_names_a_version(small_run: Path, capsys: pytest.
 def test_a_sha_that_names_several_versions_is_answered_with_their_ids(
     hostile_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refused(str(hostile_run), "bbbb") == 2
-    assert "'bbbb' names the versions 1, 2." in capsys.readouterr().err
+    prefix = stop.load(hostile_run).sha(1)[:6]
+    assert refused(str(hostile_run), prefix) == 2
+    assert f"{prefix!r} names the versions 1, 2." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wanted", ["77", "-1", "ffff", "", "01", "\x1b[2J", "9" * 5000])
@@ -121,11 +122,11 @@ def test_an_unknown_run_is_one_line_that_names_the_runs_beside_it(
 ) -> None:
     assert refused(str(small_run.parent / "smal")) == 2
     said = capsys.readouterr().err
-    assert said.startswith("python -m stop.show: ") and "Found: small" in said and said.count("\n") == 1
+    assert said.startswith("python -m stop.show: ") and f"Found: {small_run}" in said and said.count("\n") == 1
 
 
 def test_a_run_without_a_version_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "run.json").write_text("{}")
+    Records(tmp_path, run_json("maxcut")).close()
     assert refused(str(tmp_path)) == 2
     assert "no version is finished yet" in capsys.readouterr().err
 

@@ -14,9 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
     {"run", "show", "plot", "tasks", "__init__"},
+    {"replay"},
     {"session", "closing", "forecast", "progress", "arguments"},
-    {"frames", "improve"},
-    {"meta", "ledger", "choose", "accept"},
+    {"plan", "improve"},
+    {"frames", "meta", "ledger", "choose", "accept"},
     {"rewrite", "utility"},
     {"cache", "scorer", "lineage"},
     {"sandbox", "model", "records"},

@@ -20,7 +20,7 @@ class Request:
     temperature: float
     max_tokens: int
     draw: str
-    occurrence: int = 0  # how often this very request was made before in this sandbox
+    occurrence: int = 0  # how often this request was made before in this sandbox, plus the index of the reply
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,9 @@ class Reply:
 
 
 class LanguageModel(Protocol):
-    """A model is fixed for a run. `id` goes into every reply key; `free` models are not kept in the shared cache."""
+    """A model is fixed for a run. `id` goes into every reply key."""
 
     id: str
-    free: bool
 
     def reply(self, request: Request) -> Reply: ...
 

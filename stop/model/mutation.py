@@ -49,8 +49,6 @@ class MutationModel:
     without: an operator that is switched off, for ablations. Without `iterate`, `keep_best` makes no loop either.
     """
 
-    free = True
-
     def __init__(self, without: str = "") -> None:
         self.id = f"mutation:no-{without}" if without else "mutation"
         self._operators = {name: operator for name, operator in OPERATORS.items() if name != without}

@@ -35,7 +35,6 @@ class ScriptedModel:
 
     id: str
     rules: tuple[Rule, ...]
-    free: bool = True
 
     @classmethod
     def read(cls, path: str | Path) -> ScriptedModel:

@@ -23,7 +23,7 @@ def score(instance: dict, output: object) -> float:
     sides = _sides(output, len(weights))
     if sides is None:
         return 0.0
-    return min(1.0, _cut(weights, sides) / instance["hidden"]["optimum"])
+    return _cut(weights, sides) / instance["hidden"]["optimum"]
 
 
 def _instance(split: str, block: int, seed: int, i: int) -> dict:

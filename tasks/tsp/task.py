@@ -23,7 +23,8 @@ def score(instance: dict, output: object) -> float:
     order = _order(output, len(points))
     if order is None:
         return 0.0
-    return min(1.0, instance["hidden"]["optimum"] / _length(points, order))
+    found = instance["hidden"]["optimum"] / _length(points, order)
+    return 1.0 if 1.0 < found < 1.0 + 1e-9 else found  # the same tour, added up in another order
 
 
 def _instance(split: str, block: int, seed: int, i: int) -> dict:

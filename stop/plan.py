@@ -1,0 +1,122 @@
+"""A run that was asked for and checked, before anything of it exists.
+
+Owns: what run.json of a new run holds, whether a folder may take the run. Does not own: options (arguments), doing it
+(session).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stop.frames import checked_run
+from stop.records import BadFolder, Record
+from stop.scaffold import Scaffold
+from stop.settings import RunConfig
+from stop.task import Task
+
+FORMAT = 1
+PACKAGES = ("numpy", "msgpack", "scipy", "stop")
+AXES = {  # the five axes of recursive self-improvement on which a run is placed
+    "target": "the scaffold's own source; the model is fixed",
+    "timing": "between improver runs, one version after the other",
+    "mechanism": "the current version prompts the model to rewrite its own source and keeps the best by train",
+    "context": "its own source and a description of the meta-utility; no history",
+    "evidence": "mean of paired improver runs on a fresh val block; test only after the last step",
+}
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a run is carried out: may differ at every resume, and changes no record."""
+
+    out: Path
+    workers: int
+    cache: Path | None = None  # a folder for replies shared between runs
+    unsafe: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run, before anything is created."""
+
+    config: RunConfig
+    tasks: Sequence[Task]
+    scaffold: Scaffold
+    means: Means
+
+    def record(self, model_id: str) -> Record:
+        """run.json of a new run."""
+        return {
+            "format": FORMAT,
+            "config": self.config.record(),
+            "model": model_id,
+            "scaffold": self.scaffold.sha,
+            "tasks": {t.name: {"sha": t.sha, "scorer_sha": t.scorer_sha} for t in self.tasks},
+            "python": platform.python_version(),
+            "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "axes": AXES,
+            "looks": {"val": [], "test": []},
+        }
+
+
+SKETCH = ("run.json.part",)  # what a kill may leave of a folder before it is a run
+BY_CONTENT = ("tasks", "scaffold", "model")  # compared by what they are, not by how they were named
+MAY_CHANGE = ("generations", "budget_calls")  # on resume; all else would change what the records mean
+
+
+def check_out(plan: Plan, model_id: str) -> bool:
+    """Whether --out holds this very run already. Raises BadFolder if it cannot take it. Creates nothing."""
+    out = plan.means.out
+    try:
+        if not out.exists():
+            _check_parent(out)
+            return False
+        if not out.is_dir():
+            raise BadFolder(f"--out {out}: is a file, not a folder. Give another --out.")
+        _check_writable(out, out)
+        if not (out / "run.json").is_file():
+            if any(p.name not in SKETCH for p in out.iterdir()):
+                raise BadFolder(
+                    f"--out {out}: holds other files and no run.json. Give another --out, or an empty folder."
+                )
+            return False
+    except OSError as error:
+        raise BadFolder(f"--out {out}: {error.strerror or error}. Give another --out.") from None
+    check_same(plan, model_id)
+    return True
+
+
+def check_same(plan: Plan, model_id: str) -> None:
+    """Refuses what would change the meaning of the records that are there, naming it. Raises BadFolder."""
+    out = plan.means.out
+    wanted, found = plan.record(model_id), checked_run(out)
+    fixed = [k for k in wanted["config"] if k not in (*MAY_CHANGE, *BY_CONTENT)]
+    pairs = [(f"config {k}", wanted["config"][k], found["config"].get(k)) for k in fixed]
+    pairs += [(k, wanted[k], found.get(k)) for k in ("format", "model", "scaffold")]
+    pairs += [("tasks", list(wanted["tasks"]), list(found["tasks"]))]
+    pairs += [(f"task {n}", t, found["tasks"].get(n)) for n, t in wanted["tasks"].items()]
+    for name, now, then in pairs:
+        if now != then:
+            raise BadFolder(f"--out {out}: was made with {name} {then!r}, now it is {now!r}. Give another --out.")
+    steps, asked = found["config"]["generations"], plan.config.generations
+    if asked < steps:
+        raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")
+
+
+def _check_parent(out: Path) -> None:
+    if out.is_symlink():
+        raise BadFolder(f"--out {out}: is a link to nothing. Give another --out.")
+    parent = next(p for p in out.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise BadFolder(f"--out {out}: {parent} is not a folder. Give another --out.")
+    _check_writable(parent, out)
+
+
+def _check_writable(folder: Path, out: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadFolder(f"--out {out}: {folder} is not writable. Give another --out.")

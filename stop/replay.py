@@ -1,0 +1,85 @@
+"""A recorded run, run again from its records alone: `python -m stop.run --replay`.
+
+Owns: comparing. Calls no model, measures no solution, writes nothing. Does not own: the loop (improve), the records
+(records).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from stop.budget import RunMeter
+from stop.cache import Answers, Missing
+from stop.frames import checked_run
+from stop.improve import Recursion
+from stop.ledger import Comparing, Differs
+from stop.model import Request
+from stop.plan import Means, Plan
+from stop.records import BadFolder, Record, check_seal, read_source
+from stop.sandbox import Sandbox
+from stop.scaffold import Scaffold
+from stop.session import bench
+from stop.settings import RunConfig
+from stop.task import find_tasks
+
+
+class _NoModel:
+    """Stands where the model stood: a replay asks nobody."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def reply(self, request: Request) -> Any:
+        raise AssertionError(f"a replay asked the model {self.id} for draw {request.draw}")
+
+
+def replay(means: Means, tell: Callable[[str], None], notify: Callable[[str], None]) -> list[str]:
+    """What does not hold or differs, one line each; [] if nothing.
+
+    Raises BadFolder, UnknownTask, BadTask, SandboxError with one clear line if the run cannot be run again at all.
+    """
+    run = checked_run(means.out)
+    comparing = Comparing(means.out)
+    if comparing.tail:
+        tell("the unit in which the run was cut short has no end and is left out")
+    problems = [str(b) for b in check_seal(means.out)[1]]
+    plan = _plan(run, means, comparing)
+    for task in plan.tasks:
+        if run["tasks"].get(task.name, {}).get("sha") != task.sha:
+            problems.append(f"task {task.name}: its files are not those of the run")
+    try:
+        _run(plan, run, comparing, tell, notify)
+    except (Differs, Missing, BadFolder) as error:
+        problems.append(str(error))
+    return problems
+
+
+def _plan(run: Record, means: Means, comparing: Comparing) -> Plan:
+    config = RunConfig.of(run["config"])
+    steps = max(len(comparing.rows["lineage.jsonl"]), len(comparing.rows["decisions.jsonl"])) - 1
+    scaffold = Scaffold("", "")
+    if steps >= 0:
+        scaffold = Scaffold.checked(read_source(means.out, run["scaffold"]))
+    return Plan(replace(config, generations=steps), find_tasks([*config.tasks]), scaffold, means)
+
+
+def _run(
+    plan: Plan, run: Record, comparing: Comparing, tell: Callable[[str], None], notify: Callable[[str], None]
+) -> None:
+    """Every unit that was finished, in order. Raises Differs, Missing."""
+    answers = Answers(None)
+    comparing.open(answers)
+    looks = {look["unit"] for look in run["looks"]["test"] if look["done"]}
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox(unsafe=plan.means.unsafe))
+        live = bench(stack, plan, _NoModel(run["model"]), sandbox, answers, RunMeter(0, 0), notify)
+        recursion = Recursion(live, comparing, functools.partial(read_source, plan.means.out), tell)
+        for done in range(plan.config.generations + 1):
+            recursion.run(plan.scaffold, done)
+            if f"test after step {done}" in looks:
+                recursion.look_at_test()
+        comparing.close()

@@ -7,15 +7,17 @@ import socket
 import struct
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import msgpack
+import numpy
 import pytest
 
-from stop.sandbox import Limits, Ran, Sandbox, SandboxError, Text, wire
+from stop.sandbox import Limits, Method, Ran, Sandbox, SandboxError, Text, wire
 from stop.sandbox.probes import ATTEMPTS, Probe, check
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement needs Linux")
@@ -282,7 +284,113 @@ def test_however_a_program_ends_itself_it_is_reported(sandbox: Sandbox, end: str
     assert run(sandbox, f"def f():\n    {end}").status == "crash"
 
 
+def test_a_program_may_close_its_output_and_go_on(sandbox: Sandbox) -> None:
+    source = "import os, time\ndef f():\n    os.close(1)\n    os.close(2)\n    time.sleep(0.1)\n    return 1"
+    assert run(sandbox, source).value() == 1
+
+
+def test_a_program_that_closes_its_stream_and_lives_on_does_not_hold_up_the_host(sandbox: Sandbox) -> None:
+    start = time.monotonic()
+    ran = run(sandbox, "import os, time\ndef f():\n    os.close(3)\n    time.sleep(100)")
+    assert (ran.status, ran.detail) == ("crash", "the program closed its stream to the host")
+    assert time.monotonic() - start < 2
+
+
+def test_a_program_cannot_compute_while_the_host_works_for_it(sandbox: Sandbox) -> None:
+    with sandbox.start(Text("attack.py", FORGED_ASK + "    while True: pass"), limits=Limits(0.2)) as child:
+        ran = child.call("f", wire.pack([wire.pack(["x"])]), seed=0, handles={"utility": Slow()})
+    assert ran.status == "timeout" and ran.cpu_seconds < 0.4
+
+
+def test_an_answer_to_what_was_not_read_is_a_protocol_failure_and_the_host_does_not_spin(sandbox: Sandbox) -> None:
+    start = time.process_time()
+    # the reply is larger than what the stream holds, so the second request is there before it has left the host
+    with sandbox.start(
+        Text("attack.py", FORGED_ASK + "    time.sleep(0.5)\n    ask(arg)\n    time.sleep(9)"), limits=LIMITS
+    ) as child:
+        ran = child.call("f", wire.pack([wire.pack(["x"])]), seed=0, handles={"utility": Slow(reply="x" * 900_000)})
+    assert (ran.status, ran.detail) == ("protocol", "an answer to what it has not read")
+    assert time.process_time() - start < 0.2
+
+
+def test_output_cannot_be_cut_into_packets_of_a_byte(sandbox: Sandbox) -> None:
+    assert denied(sandbox, "__import__('fcntl').fcntl(1, 4, os.O_WRONLY | os.O_DIRECT)")
+    assert run(sandbox, "import os\ndef f(): return os.set_blocking(1, False)").status == "ok"
+
+
+def test_nothing_can_be_opened_as_a_bare_path(sandbox: Sandbox) -> None:
+    assert denied(sandbox, "os.open('/', os.O_PATH)")
+
+
+def test_a_program_cannot_kill_itself_as_the_memory_killer_would(sandbox: Sandbox) -> None:
+    for attempt in ("os.kill(os.getpid(), 9)", "os.kill(0, 9)", "__import__('signal').pthread_kill(a[0], 9)"):
+        assert run(sandbox, f"import os, threading\ndef f(*a): {attempt}", threading.get_ident()).status != "ok"
+    source = "import ctypes, os\ndef f(n): return ctypes.CDLL(None).syscall(n, os.getpid(), os.getpid(), 9)"
+    if os.uname().machine == "x86_64":
+        assert [run(sandbox, source, number).value() for number in (62, 200, 234, 129, 297)] == [-1] * 5
+
+
 # forging the protocol
+
+FORGED_ASK = """
+import os, time, wire
+def ask(arg):
+    os.write(3, wire.frame(wire.pack(['ask', 'utility', '', arg])))
+def f(arg, utility):
+    ask(arg)
+"""
+
+
+class Slow:
+    """A handle that takes a while."""
+
+    def __init__(self, reply: object = 1.0) -> None:
+        self.methods = {"": Method(lambda text: time.sleep(0.4) or reply, ("text",))}
+
+    def mirror(self) -> dict[str, object]:
+        return {}
+
+
+def extension(code: int, data: object) -> bytes:
+    return msgpack.packb(msgpack.ExtType(code, msgpack.packb(data)))  # type: ignore[no-any-return]
+
+
+def test_requests_with_anything_but_text_numbers_and_short_lists_are_not_decoded(sandbox: Sandbox) -> None:
+    for arg in (
+        b"\x91" + extension(1, ["|b1", [1], b"x"]),
+        b"\x91\xdd\x00\x01\x00\x00" + b"\x00" * 65536,
+        b"\x91" * 20 + b"\x90",
+        b"\x91\x80",
+        msgpack.packb([msgpack.Timestamp(1)]),
+    ):
+        with sandbox.start(Text("attack.py", FORGED_ASK), limits=LIMITS) as child:
+            ran = child.call("f", wire.pack([arg]), seed=0, handles={"utility": Slow()})
+        assert ran.status == "protocol", arg[:20]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            extension(1, [name, [1], b"x" * 16])
+            for name in (",", "01", "<f16", "<c32", "f", "?", "(", "O", "f8,", "<U4")
+        ),
+        extension(1, ["<i0", [1], b""]),
+        extension(1, ["|b1", [1], b"\x02"]),
+        msgpack.packb(msgpack.Timestamp(1)),
+        msgpack.packb([[{"a": msgpack.Timestamp(1)}]]),
+    ],
+    ids=range(14),
+)
+def test_forged_arrays_and_timestamps_are_wire_errors_and_nothing_else(data: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.unpack(data)
+
+
+@pytest.mark.parametrize("value", [numpy.zeros(2, "g"), numpy.longdouble(1), numpy.zeros(2, "G")], ids=range(3))
+def test_long_doubles_do_not_cross(value: object) -> None:
+    with pytest.raises(wire.WireError, match="not plain data"):
+        wire.pack(value)
 
 
 def forged(message: bytes) -> bytes:

@@ -7,14 +7,13 @@ Does not own: the stream and its limits (child), what a method does or costs (th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from stop.sandbox import wire
 from stop.sandbox.contract import Handle, Method, Refused, SandboxError
 
-MOST_TEXTS = 1000
-MOST_ARGS = 8
 PROXIED = frozenset({"utility", "language_model"})
 
 
@@ -33,10 +32,7 @@ def read_ask(parts: list[object]) -> Ask:
         raise wire.WireError("an ask that is not a handle, a method and packed arguments")
     _, handle, method, packed = parts
     assert isinstance(handle, str) and isinstance(method, str) and isinstance(packed, bytes)
-    args = wire.unpack(packed, most_lists=1 + MOST_ARGS, most_maps=0)
-    if not isinstance(args, list):
-        raise wire.WireError("the arguments of an ask are not a list")
-    return Ask(handle, method, args)
+    return Ask(handle, method, wire.unpack_arguments(packed))
 
 
 @dataclass
@@ -44,6 +40,7 @@ class Answers:
     """The handles of one call, and what their program has been told of them."""
 
     handles: Mapping[str, Handle]
+    host_works: Callable[[], AbstractContextManager[None]] = nullcontext  # entered while a method runs
     refusals: int = 0
     _told: dict[str, dict[str, object]] = field(default_factory=dict)
 
@@ -66,7 +63,8 @@ class Answers:
             problem = _mismatch(method.params, ask.args)
             if problem:
                 raise Refused("TypeError", f"{ask.handle}.{ask.method or '__call__'}: {problem}")
-            value = method.call(*ask.args)
+            with self.host_works():
+                value = method.call(*ask.args)
         except Refused as refused:
             self.refusals += 1
             return wire.pack([refused.kind, refused.message, self.changed_mirrors()])
@@ -95,7 +93,7 @@ def _mismatch(params: tuple[str, ...], args: list[object]) -> str:
 
 _WORDS = {
     "text": "a text or None",
-    "texts": f"a list of at most {MOST_TEXTS} texts",
+    "texts": f"a list of at most {wire.MOST_TEXTS} texts",
     "int": "an integer",
     "number": "a finite number",
 }
@@ -105,7 +103,7 @@ def _fits(param: str, arg: object) -> bool:
     if param == "text":
         return arg is None or (isinstance(arg, str) and _is_unicode(arg))
     if param == "texts":
-        return isinstance(arg, list) and len(arg) <= MOST_TEXTS and all(_fits("text", one) for one in arg)
+        return isinstance(arg, list) and len(arg) <= wire.MOST_TEXTS and all(_fits("text", one) for one in arg)
     if isinstance(arg, bool):
         return False
     if param == "int":

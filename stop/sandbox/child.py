@@ -9,19 +9,22 @@ flat message.
 from __future__ import annotations
 
 import os
+import resource
 import select
+import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Protocol
 
 from stop.sandbox import wire
 from stop.sandbox.answers import Answers, read_ask
-from stop.sandbox.contract import MOST_REFUSALS_PER_CALL, Handle, Limits, Ran, Status, Text
+from stop.sandbox.contract import MOST_REFUSALS_PER_CALL, Handle, Limits, Ran, SandboxError, Status, Text
 
-START_CPU_SECONDS = 0.05  # what the fork and the confinement may take before anything counts
+MOST_CPU_SECONDS = 3600  # the kernel's own limit, in case the host is held up; SIGKILL ends what reaches it
+ENDING_SECONDS = 0.25  # a process that ends closes its stream a little before it has ended
 FRAME_EXTRA_BYTES = 4096  # a message around a payload
 FLOOD_FACTOR = 100  # output may exceed what is kept of it by this much
 CHUNK_BYTES = 1 << 16
@@ -36,11 +39,20 @@ class Process(Protocol):
     def cpu_seconds(self) -> float:
         """CPU time since it started."""
 
+    def pause(self) -> None:
+        """Keep it from computing until resume(), where that is safe; kill() works all the same."""
+
+    def resume(self) -> None:
+        """Undo pause(); no error when it has ended."""
+
     def kill(self) -> None:
         """End it; no error when it has ended."""
 
-    def ending(self) -> str:
-        """How it ended, in words. Raises SandboxError when it went down with the sandbox."""
+    def has_ended(self, seconds: float) -> bool:
+        """Whether it has ended, after waiting for that at most so long."""
+
+    def ending(self) -> int:
+        """How it ended, as subprocess counts return codes. Raises SandboxError when the sandbox cannot tell."""
 
     def close(self) -> None:
         """Kill it and give back its descriptors."""
@@ -83,7 +95,8 @@ class Child:
         self._received = bytearray()
         self._output = bytearray()
         self._output_bytes = 0
-        self._cpu_seen = START_CPU_SECONDS
+        self._output_open = True
+        self._cpu_seen = process.cpu_seconds()  # it waits for the texts: what came before is not theirs
         self._failure: Ran | None = None
         self._poll = select.poll()
         self._poll.register(process.stream, select.POLLIN)
@@ -108,7 +121,7 @@ class Child:
         if self._failure is not None:
             return self._failure
         limits = limits or self._limits
-        answers = Answers(handles or {})
+        answers = Answers(handles or {}, self._process_paused)
         message = [entry, args, seed, answers.changed_mirrors(), limits.result_kb << 10]
         return self._converse(wire.pack(message), limits, answers, "ok")
 
@@ -128,16 +141,14 @@ class Child:
 
     def _converse(self, message: bytes, limits: Limits, answers: Answers, done: str) -> Ran:
         """Send one message, answer asks, and return what the program finally says or what stopped it."""
-        clock = _Clock(limits, self._cpu_seen)
+        clock = self._clock = _Clock(limits, self._cpu_seen)
         try:
             self._refuse_surplus()
             while True:
                 parts = self._exchange(message, clock)
                 if parts[0] != "ask":
                     return self._outcome(parts, limits, clock, done)
-                host_start = time.monotonic()
                 message = answers.reply(read_ask(parts))
-                clock.wall_end += time.monotonic() - host_start
                 if answers.refusals > MOST_REFUSALS_PER_CALL:
                     raise _Stopped("flood", f"more than {MOST_REFUSALS_PER_CALL} refused requests to the host")
         except _Stopped as stop:
@@ -148,6 +159,17 @@ class Child:
             # a handle's own error, an interrupt or a dead sandbox: the program cannot go on, the caller must know
             self.close()
             raise
+
+    @contextmanager
+    def _process_paused(self) -> Iterator[None]:
+        """While the host works for the program, neither its clock nor the program itself goes on."""
+        start = time.monotonic()
+        self._process.pause()
+        try:
+            yield
+        finally:
+            self._process.resume()
+            self._clock.wall_end += time.monotonic() - start
 
     def _outcome(self, parts: list[object], limits: Limits, clock: _Clock, done: str) -> Ran:
         kinds = [type(part) for part in parts[1:]]
@@ -174,8 +196,7 @@ class Child:
     def _exchange(self, message: bytes, clock: _Clock) -> list[object]:
         """Send a message and wait for the next one. Raises _Stopped and wire.WireError."""
         unsent = self._send(memoryview(wire.frame(message)))
-        if unsent:
-            self._poll.modify(self._process.stream, select.POLLIN | select.POLLOUT)
+        self._poll.modify(self._process.stream, select.POLLIN | (select.POLLOUT if unsent else 0))
         while True:
             wait = clock.left(self._process.cpu_seconds())
             for fd, event in self._poll.poll(max(1.0, wait * 1000)):
@@ -187,6 +208,8 @@ class Child:
                     if not unsent:
                         self._poll.modify(self._process.stream, select.POLLIN)
                 if event & ~select.POLLOUT and self._receive(clock.limits):
+                    if unsent:
+                        raise _Stopped("protocol", "an answer to what it has not read")
                     return self._take_message()
 
     def _send(self, data: memoryview) -> memoryview:
@@ -206,7 +229,7 @@ class Child:
         except ConnectionError:
             chunk = b""
         if not chunk:
-            raise _Stopped("crash", self._process.ending())
+            raise self._gone()
         self._received += chunk
         if len(self._received) < wire.HEADER_BYTES:
             return False
@@ -236,15 +259,32 @@ class Child:
             surplus = b""
         if surplus or self._received:
             raise _Stopped("protocol", "a message that nobody asked for")
-        raise _Stopped("crash", self._process.ending())
+        raise self._gone()
+
+    def _gone(self) -> _Stopped:
+        """Why the stream has ended. A program that closed it and lives on is never waited for."""
+        if not self._process.has_ended(ENDING_SECONDS):
+            return _Stopped("crash", "the program closed its stream to the host")
+        returncode = self._process.ending()
+        if returncode != -signal.SIGKILL:
+            return _Stopped("crash", ended(returncode))
+        if self._process.cpu_seconds() >= cpu_rlimit() - 1:
+            return _Stopped(
+                "timeout", f"more than {cpu_rlimit()} s of CPU time, the most that any program may use here"
+            )
+        # no program can send itself SIGKILL, and the host has not: this is not the program's doing
+        raise SandboxError("a program's process was killed from outside, by the kernel's memory killer perhaps")
 
     def _read_output(self, limits: Limits) -> bool:
         """Read a piece of output; whether there may be more."""
+        if not self._output_open:
+            return False
         try:
             chunk = os.read(self._process.output_fd, CHUNK_BYTES)
         except BlockingIOError:
             return False
         if not chunk:
+            self._output_open = False
             self._poll.unregister(self._process.output_fd)
             return False
         room = (limits.output_kb << 10) - len(self._output)
@@ -260,6 +300,20 @@ class Child:
 
     def _shown_output(self) -> str:
         return self._output.decode("utf-8", "replace")
+
+
+def ended(returncode: int) -> str:
+    """A return code, as subprocess counts them, in words."""
+    if returncode >= 0:
+        return f"the process ended by itself with status {returncode}"
+    names: Iterator[str] = (one.name for one in signal.Signals if one == -returncode)
+    return f"the process was killed by {next(names, f'signal {-returncode}')}"
+
+
+def cpu_rlimit() -> int:
+    """Seconds of CPU time after which the kernel ends a program, whatever its limits say."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    return MOST_CPU_SECONDS if hard == resource.RLIM_INFINITY else min(MOST_CPU_SECONDS, hard)
 
 
 def _printable(part: object) -> str:

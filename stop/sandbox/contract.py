@@ -14,7 +14,7 @@ from stop.sandbox import wire
 
 Status = Literal["ok", "error", "timeout", "crash", "flood", "protocol"]
 
-MOST_REFUSALS_PER_CALL = 2000
+MOST_REFUSALS_PER_CALL = 200
 REFUSAL_KINDS = frozenset({"BudgetExceeded", "ValueError", "TypeError", "RuntimeError"})
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from stop.sandbox.contract import Limits, SandboxError
@@ -21,6 +22,8 @@ from stop.sandbox.contract import Limits, SandboxError
 HERE = Path(__file__).resolve().parent
 START_SECONDS = 60
 ANSWER_SECONDS = 20
+EXIT_SECONDS = 1  # a zygote that has dropped a request is dead by then, or is not dying
+READY = b"!"  # from a child that is confined; anything else is the reason why it could not be
 OWN_PACKAGES = ("msgpack", "landlockpy", "seccompy")
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
@@ -87,8 +90,14 @@ class Zygote:
         stderr.close()
 
     def fork(self, limits: Limits) -> Forked:
-        """A new confined child. Raises ZygoteGone."""
-        return self._fork("job", limits.memory_mb)
+        """A new confined child. Raises ZygoteGone, and SandboxError when this child alone could not be made."""
+        child = self._fork("job", limits.memory_mb)
+        try:
+            child.await_ready()
+        except BaseException:
+            child.close()
+            raise
+        return child
 
     def fork_and_exit_seconds(self) -> float:
         """Wall time of a child that ends at once, from the request to the report of its end."""
@@ -103,7 +112,8 @@ class Zygote:
         told, their_told = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output_fd, their_output_fd = os.pipe()
         try:
-            fds = [their_stream.fileno(), their_output_fd, their_told.fileno()]
+            # the way to say that the others did not fit comes first
+            fds = [their_told.fileno(), their_stream.fileno(), their_output_fd]
             socket.send_fds(self._control, [f"{kind} {memory_mb}".encode()], fds)
         except OSError:
             stream.close()
@@ -114,7 +124,14 @@ class Zygote:
             their_stream.close()
             their_told.close()
             os.close(their_output_fd)
-        return Forked(stream, told, output_fd)
+        try:
+            return Forked(stream, told, output_fd)
+        except ZygoteGone:
+            try:
+                self.process.wait(EXIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise SandboxError("the sandbox's zygote dropped a request: it has no free descriptor") from None
+            raise
 
     def close(self) -> None:
         """End the zygote, and with it every child."""
@@ -132,22 +149,38 @@ class Forked:
     """One child of a zygote, alive or ended but not yet reaped: its pid cannot be reused before close()."""
 
     def __init__(self, stream: socket.socket, told: socket.socket, output_fd: int) -> None:
+        """Raises ZygoteGone when nothing answers, and SandboxError when the zygote could not fork."""
         self.stream = stream
         self.output_fd = output_fd
         self._told = told
         self._pidfd = -1
         try:
             told.settimeout(ANSWER_SECONDS)
-            message, fds, _, _ = socket.recv_fds(told, 64, 1)
+            message, fds, _, _ = socket.recv_fds(told, 512, 1)
         except OSError:
             message, fds = b"", []
         if not fds:
             self.close()
+            if message.isdigit():  # its pid came, its descriptor did not fit
+                raise SandboxError("the sandbox could not start a process: this process has no free descriptor")
+            if message:
+                raise SandboxError(f"the sandbox could not start a process: {message.decode('utf-8', 'replace')}")
             raise ZygoteGone
         self._pidfd = fds[0]
         self._clock = (~int(message) << 3) | CPU_CLOCK
-        stream.setblocking(False)
         os.set_blocking(output_fd, False)
+
+    def await_ready(self) -> None:
+        """Wait until it is confined; no program's text has reached it yet, so a failure here is never a program's."""
+        self.stream.settimeout(ANSWER_SECONDS)
+        try:
+            said = self.stream.recv(512)
+        except OSError as why:
+            said = str(why).encode()
+        if said != READY:
+            cause = said.decode("utf-8", "replace") or f"it ended at once, with {self.ending()}"
+            raise SandboxError(f"the sandbox could not confine a process: {cause}")
+        self.stream.setblocking(False)
 
     def cpu_seconds(self) -> float:
         """CPU time of the child, by the kernel's clock for it; stands still once it has ended."""
@@ -156,20 +189,36 @@ class Forked:
         except OSError:
             return 0.0
 
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
         try:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self._pidfd, number)
         except ProcessLookupError:
             return
 
-    def ending(self) -> str:
+    def has_ended(self, seconds: float) -> bool:
+        end = select.poll()
+        end.register(self._pidfd, select.POLLIN)
+        return bool(end.poll(seconds * 1000))
+
+    def ending(self) -> int:
         try:
             word, _, number = self._told.recv(64).decode().partition(" ")
+        except TimeoutError:
+            raise SandboxError(f"a process did not end, or its end was not reported, in {ANSWER_SECONDS} s") from None
         except OSError:
             word, number = "", ""
         if not word:
             raise SandboxError("the sandbox's zygote has died and its children with it; the next start() makes another")
-        return ended(int(number) if word == "exit" else -int(number))
+        return int(number) if word == "exit" else -int(number)
 
     def close(self) -> None:
         if self._pidfd >= 0:
@@ -181,11 +230,3 @@ class Forked:
             self.output_fd = -1
         self.stream.close()
         self._told.close()
-
-
-def ended(returncode: int) -> str:
-    """A return code, as subprocess counts them, in words."""
-    if returncode >= 0:
-        return f"the process ended by itself with status {returncode}"
-    names: Iterator[str] = (one.name for one in signal.Signals if one == -returncode)
-    return f"the process was killed by {next(names, f'signal {-returncode}')}"

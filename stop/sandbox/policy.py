@@ -6,6 +6,11 @@ Does not own: when (zygote), resource limits (zygote), what happens after a refu
 Two filters, because the kernel works through a filter for every system call number when it is loaded: the long
 allow-list is loaded once, in the zygote, and each child adds a short list of what only the zygote may do.
 A child is bound by both.
+
+Landlock bounds what can be read and listed; any version of it can (ABI 1), and seccomp cannot. What later versions add
+is dropped where the kernel lacks it, and loses nothing: seccomp refuses renaming and linking across folders (ABI 2),
+truncating (3), TCP (4), ioctl on devices (5), signals and abstract sockets (6) whatever Landlock says of them. seccomp
+alone keeps programs from sockets, processes, programs, signals, other processes' memory and their own limits.
 """
 
 from __future__ import annotations
@@ -53,9 +58,14 @@ PR_SET_NAME = 15
 ZYGOTE_PRCTL = (1, 4, 38)  # PDEATHSIG, DUMPABLE, NO_NEW_PRIVS
 AF_UNIX = 1
 CLONE_NEW = 0x7E020080  # every namespace flag
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)  # dup, flags, pipe size; never F_SETOWN or F_SETSIG
+F_SETFL = 4
+FCNTL_COMMANDS = (0, 1, 2, 3, 1030, 1032)  # dup, flags, pipe size; never F_SETOWN or F_SETSIG
 IOCTL_REQUESTS = (0x5421, 0x5450, 0x5451, 0x541B, 0x5401)
-OPEN_FOR_CHANGE = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_EXCL | 0o20000000  # the last: O_TMPFILE
+O_TMPFILE, O_PATH, O_LARGEFILE = 0o20000000, 0o10000000, 0o100000
+# O_PATH opens, and so reveals, what cannot be read
+OPEN_REFUSED = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | os.O_EXCL | O_TMPFILE | O_PATH
+# not O_DIRECT, which turns each byte written to a pipe into one read of the host; not O_ASYNC, which sends signals
+SETFL_REFUSED = (1 << 64) - 1 & ~(os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK | O_LARGEFILE)
 
 
 def unsupported_by() -> str:
@@ -99,9 +109,10 @@ def zygote_filter() -> seccompy.Filter:
     for command in ZYGOTE_PRCTL:
         allowed.allow("prctl", args=[_equal(0, command)])
     allowed.allow("prlimit64", args=[_equal(0, 0)])
-    allowed.allow("openat", args=[_masked(2, 0, OPEN_FOR_CHANGE)])
+    allowed.allow("fcntl", args=[_equal(1, F_SETFL), _masked(2, 0, SETFL_REFUSED)])
+    allowed.allow("openat", args=[_masked(2, 0, OPEN_REFUSED)])
     for known in _known(["open"]):
-        allowed.allow(known, args=[_masked(1, 0, OPEN_FOR_CHANGE)])
+        allowed.allow(known, args=[_masked(1, 0, OPEN_REFUSED)])
     _ready(allowed)
     return allowed
 

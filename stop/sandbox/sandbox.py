@@ -2,7 +2,12 @@
 
 Owns: choosing between forked and spawned children, keeping a zygote alive, refusing platforms that cannot confine.
 Does not own: what is allowed (policy), one program's conversation (child), the probes (probes).
-What it does not protect from: see `known_leak` among the probes, kernel bugs, and timing between programs.
+What it does not protect from:
+- the `known_leak` among the probes; kernel bugs; timing between programs.
+- notes left for later programs in the access times of readable files (a filesystem mounted noatime has none).
+- a program that unmaps the preloaded libraries: it gains their address space, some 100 MB, on top of its memory_mb.
+- order by address: that of a set of plain objects may also depend on what the zygote has forked before. Where the
+  system refuses to fix addresses (see fix_addresses in zygote), sets of tuples with None differ between starts too.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._closed = False
         self._zygote: Zygote | None = None
+        self._spawned: set[Spawned] = set()
         if not unsafe:
             _require_platform()
             self._zygote = Zygote(self._packages)
@@ -57,10 +63,12 @@ class Sandbox:
             zygote.close()
 
     def abort(self) -> None:
-        """End every forked child at once, without waiting for anything: may be called from a signal handler."""
+        """End every child at once, without waiting for anything: may be called from a signal handler."""
         self._closed = True
         if self._zygote is not None:
             self._zygote.process.kill()
+        for one in tuple(self._spawned):
+            one.kill()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -72,7 +80,7 @@ class Sandbox:
 
     def _new_process(self, limits: Limits) -> Process:
         if self._unsafe:
-            return Spawned(self._packages, limits)
+            return Spawned(self._packages, limits, self._spawned)
         dead: Zygote | None = None
         for _ in range(2):
             zygote = self._living(instead_of=dead)

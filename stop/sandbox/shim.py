@@ -49,6 +49,7 @@ class Line:
         """What the host replies. Raises what the host says is to be raised."""
         try:
             packed = wire.pack(args)
+            wire.unpack_arguments(packed)  # the host ends a program for what fails here: tell it instead
         except wire.WireError as why:
             raise TypeError(f"{handle}.{method or '__call__'}: {why}") from None
         if len(packed) > self.result_bytes:

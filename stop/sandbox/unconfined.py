@@ -20,12 +20,15 @@ def limit_resources(memory_mb: int) -> None:
             address_bytes = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         pairs.append((resource.RLIMIT_AS, address_bytes + (memory_mb << 20)))
     for kind, value in pairs:
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
 
 
 def main() -> None:
     fd, here, memory_mb, packages = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4].split(",")
     start = runpy.run_path(os.path.join(here, "zygote.py"))
+    start["fix_addresses"]()
     start["make_bare_packages"](here)
     standard = list(sys.path)
     sys.path[:] = [*standard, *sys.argv[5:]]

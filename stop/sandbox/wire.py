@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 import sys
+from collections.abc import Callable
 
 import msgpack
 
 ARRAY, COMPLEX, BIG_INT = 1, 2, 3
 ARRAY_KINDS = frozenset("biufc")  # never object, structured, datetime or text
+DTYPE_NAME = re.compile(r"[<>|=]?[biufc]\d{1,2}")  # numpy parses other names, with errors of every kind
+MOST_ITEM_BYTES = {"c": 16}  # else 8: a long double differs between machines and is no number to Python
 MOST_BIG_INT_BYTES = 1 << 13
 MOST_BYTES = 1 << 28
 MOST_LISTS = 1 << 18  # one byte of a frame can be a list of 56 bytes: count, do not trust
 MOST_MAPS = 1 << 16
 MOST_DEPTH = 64
+MOST_PARTS = 8  # of a message
+MOST_ARGS = 8  # of an ask
+MOST_TEXTS = 1000  # of an argument that is a list
+MOST_ARGUMENT_ITEMS = MOST_TEXTS + 100  # a little more passes, to be refused with words
 EXACT_INT = 1 << 53  # larger int keys could be chosen to collide in a dict
 _HEADER = struct.Struct("<I")
 _PAIR = struct.Struct("<dd")
+LOOKED_INTO = frozenset({list, dict, msgpack.Timestamp})
 
 
 class WireError(Exception):
@@ -43,14 +52,33 @@ def pack(value: object) -> bytes:
         raise WireError(f"not plain data: {str(why)[:200]}") from None
 
 
-def unpack(data: bytes, *, most_lists: int = MOST_LISTS, most_maps: int = MOST_MAPS) -> object:
+def unpack(data: bytes) -> object:
     """The value of bytes made by pack, or by an adversary. Raises WireError, and nothing else.
 
     Memory is bounded by a small multiple of len(data) plus the caps on lists and maps.
     """
+    return _unpack(data, _Count(MOST_LISTS, MOST_MAPS), _extension, len(data))
+
+
+def unpack_message(data: bytes) -> list[object]:
+    """The parts of one message of a child: a flat list of text, bytes and numbers. Raises WireError."""
+    return _as_list(_unpack(data, _Count(1, 0), _no_extension, MOST_PARTS), "a message")
+
+
+def unpack_arguments(data: bytes) -> list[object]:
+    """The arguments of an ask: text, numbers and lists of them, so that refusing one costs little to decode."""
+    return _as_list(_unpack(data, _Count(1 + MOST_ARGS, 0), _no_extension, MOST_ARGUMENT_ITEMS), "the arguments")
+
+
+def _as_list(value: object, what: str) -> list[object]:
+    if type(value) is not list:
+        raise WireError(f"{what}: a list was expected, not {type(value).__name__}")
+    return value
+
+
+def _unpack(data: bytes, count: _Count, extension: Callable[[int, bytes], object], most_items: int) -> object:
     if len(data) > MOST_BYTES:
         raise WireError(f"{len(data)} bytes are more than {MOST_BYTES}")
-    count = _Count(most_lists, most_maps)
     size = len(data)
     try:
         value = msgpack.unpackb(
@@ -58,28 +86,20 @@ def unpack(data: bytes, *, most_lists: int = MOST_LISTS, most_maps: int = MOST_M
             raw=False,
             unicode_errors="surrogatepass",
             strict_map_key=False,
-            ext_hook=_extension,
+            ext_hook=extension,
             list_hook=count.one_list,
             object_pairs_hook=count.one_map,
             max_str_len=size,
             max_bin_len=size,
-            max_array_len=size,
-            max_map_len=min(size, most_maps * 16),
+            max_array_len=most_items,
+            max_map_len=min(size, count.maps_left * 16),
             max_ext_len=size,
         )
     except WireError:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, msgpack.UnpackException) as why:
         raise WireError(f"not a packed value: {type(why).__name__}: {str(why)[:200]}") from None
-    _check_depth(value)
-    return value
-
-
-def unpack_message(data: bytes) -> list[object]:
-    """The parts of one message of a child: a flat list of text, bytes and numbers. Raises WireError."""
-    value = unpack(data, most_lists=1, most_maps=0)
-    if type(value) is not list:
-        raise WireError(f"a message is a list, not {type(value).__name__}")
+    _check_inside(value)
     return value
 
 
@@ -148,17 +168,19 @@ class _Count:
         return dict(pairs)
 
 
-def _check_depth(value: object) -> None:
-    """Deeper values would break whoever prints or compares them, by Python's own recursion limit."""
-    level = [value] if type(value) in (list, dict) else []
+def _check_inside(value: object) -> None:
+    """Deeper values would break whoever prints or compares them; msgpack makes its Timestamp without asking a hook."""
+    level = [value] if type(value) in LOOKED_INTO else []
     for _ in range(MOST_DEPTH):
         if not level:
             return
+        if any(type(box) is msgpack.Timestamp for box in level):
+            raise WireError("a timestamp is not plain data")
         level = [
             item
             for box in level
             for item in (box.values() if isinstance(box, dict) else box)  # type: ignore[attr-defined]
-            if type(item) is list or type(item) is dict
+            if type(item) in LOOKED_INTO
         ]
     raise WireError(f"nested deeper than {MOST_DEPTH}")
 
@@ -168,7 +190,7 @@ def _plain(value: object) -> object:
     if numpy is not None and isinstance(value, numpy.ndarray):
         return _pack_array(value)
     if numpy is not None and isinstance(value, numpy.generic):
-        return value.item()
+        return _pack_scalar(value.item())
     if isinstance(value, int):
         return _pack_big_int(value)
     if isinstance(value, complex):
@@ -178,11 +200,17 @@ def _plain(value: object) -> object:
     raise WireError(f"a {type(value).__name__} is not plain data (return numbers, text, lists, dicts or arrays)")
 
 
+def _pack_scalar(item: object) -> object:
+    if hasattr(item, "dtype"):  # a long double is its own item: it would come back here for ever
+        raise WireError(f"a {type(item).__name__} is not plain data")
+    return item
+
+
 def _pack_array(array: object) -> object:
     dtype = array.dtype  # type: ignore[attr-defined]
     if dtype.kind == "U":
         return array.tolist()  # type: ignore[attr-defined]
-    if dtype.kind not in ARRAY_KINDS:
+    if dtype.kind not in ARRAY_KINDS or dtype.itemsize > MOST_ITEM_BYTES.get(dtype.kind, 8):
         raise WireError(f"an array of dtype {str(dtype)[:40]} is not plain data")
     shape = list(array.shape)  # type: ignore[attr-defined]
     return msgpack.ExtType(ARRAY, msgpack.packb([dtype.str, shape, array.tobytes()]))  # type: ignore[attr-defined]
@@ -196,6 +224,15 @@ def _pack_big_int(value: int) -> object:
 
 
 def _extension(code: int, data: bytes) -> object:
+    try:
+        return _unpack_extension(code, data)
+    except WireError:
+        raise
+    except Exception as why:  # of numpy or msgpack, whatever an adversary's bytes make them raise
+        raise WireError(f"extension {code}: {type(why).__name__}: {str(why)[:200]}") from None
+
+
+def _unpack_extension(code: int, data: bytes) -> object:
     if code == ARRAY:
         return _unpack_array(data)
     if code == BIG_INT and len(data) <= MOST_BIG_INT_BYTES:
@@ -206,7 +243,7 @@ def _extension(code: int, data: bytes) -> object:
 
 
 def _no_extension(code: int, data: bytes) -> object:
-    raise WireError("an extension inside an array header")
+    raise WireError(f"extension {code} where only text, bytes, numbers and lists may be")
 
 
 def _unpack_array(data: bytes) -> object:
@@ -220,9 +257,13 @@ def _unpack_array(data: bytes) -> object:
         raise WireError("an array header of wrong types")
     if not all(type(size) is int and 0 <= size <= MOST_BYTES for size in shape):
         raise WireError("an array of impossible shape")
+    if DTYPE_NAME.fullmatch(name) is None:
+        raise WireError(f"an array of dtype {name!r}")
     dtype = numpy.dtype(name)
-    if dtype.kind not in ARRAY_KINDS or dtype.hasobject:
+    if dtype.kind not in ARRAY_KINDS or dtype.hasobject or dtype.itemsize > MOST_ITEM_BYTES.get(dtype.kind, 8):
         raise WireError(f"an array of dtype {name!r}")
     if math.prod(shape) * dtype.itemsize != len(raw):
         raise WireError("an array whose shape and bytes differ")
+    if dtype.kind == "b" and raw.translate(None, b"\0\1"):
+        raise WireError("a truth value that is neither true nor false")  # numpy would count with it as it is
     return numpy.ndarray(shape, dtype, buffer=bytearray(raw)) if raw else numpy.zeros(shape, dtype)

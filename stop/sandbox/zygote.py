@@ -9,6 +9,7 @@ When the control socket ends, it exits, and the kernel kills its children with i
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import importlib
 import importlib.util
@@ -19,10 +20,14 @@ import signal
 import socket
 import sys
 import types
+from contextlib import suppress
 from dataclasses import dataclass
 
 CONTROL_FD, STREAM_FD = 3, 3  # the zygote's; the child's
+READY = b"!"
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+ADDR_NO_RANDOMIZE, UNCHANGED = 0x0040000, 0xFFFFFFFF  # of personality()
+FIXED = "STOP_ADDRESSES_FIXED"
 CAPABILITY_VERSION = 0x20080522
 STACK_BYTES = 8 << 20
 WARM_MODULES = """
@@ -53,6 +58,30 @@ class Born:
     told: socket.socket
     ended: bool = False
     released: bool = False
+
+
+def fix_addresses() -> None:
+    """Start again, once, without random addresses: sets of objects that hash by address then keep their order.
+
+    Where the system refuses (Docker's default profile), it goes on with random ones. What it costs is small: programs
+    may run machine code of their own anyway, and what holds them is the kernel.
+    """
+    if sys.platform != "linux" or FIXED in os.environ:
+        return
+    personality = ctypes.CDLL(None).personality
+    personality.argtypes = [ctypes.c_ulong]
+    present = personality(UNCHANGED)
+    if present < 0 or present & ADDR_NO_RANDOMIZE:
+        return
+    if personality(present | ADDR_NO_RANDOMIZE) >= 0:
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, FIXED: "1"})
+
+
+def limit(kind: int, value: int) -> None:
+    """Set a limit for good; the one that is there already stays where it is tighter."""
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def make_bare_packages(here: str) -> None:
@@ -129,9 +158,7 @@ class Zygote:
             (resource.RLIMIT_SIGPENDING, 64),
             (resource.RLIMIT_STACK, STACK_BYTES),
         ):
-            hard = resource.getrlimit(kind)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (value, value))
+            limit(kind, value)
         self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         self.rules.restrict()
         self.rules.close()
@@ -161,19 +188,39 @@ class Zygote:
         if not message:
             os._exit(0)
         kind, memory_mb = message.split()
-        stream_fd, output_fd, told_fd = fds
-        job = Job(kind == b"bare", int(memory_mb), stream_fd, output_fd)
-        pid = os.fork()
-        if pid == 0:
-            self.be_child(job)
-        told = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=told_fd)
-        born = Born(pid, os.pidfd_open(pid), told)
-        os.close(stream_fd)
-        os.close(output_fd)
-        for fd in (born.pidfd, told_fd):
+        try:
+            born = self.fork(kind == b"bare", int(memory_mb), fds)
+        except (OSError, MemoryError) as why:
+            self.refuse(fds, why)
+            return
+        for fd in fds[1:]:
+            os.close(fd)
+        for fd in (born.pidfd, born.told.fileno()):
             self.born[fd] = born
             self.poll.register(fd, select.POLLIN)
-        self.tell(born, b"%d" % pid, [born.pidfd])
+        self.tell(born, b"%d" % born.pid, [born.pidfd])
+
+    def fork(self, bare: bool, memory_mb: int, fds: list[int]) -> Born:
+        """Raises OSError and MemoryError, and then no child is left behind."""
+        if len(fds) != 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        told_fd, stream_fd, output_fd = fds
+        spare = os.dup(told_fd)  # keeps a number free for the pidfd, without which nobody could end the child
+        try:
+            pid = os.fork()
+        finally:
+            os.close(spare)
+        if pid == 0:
+            self.be_child(Job(bare, memory_mb, stream_fd, output_fd))
+        return Born(pid, os.pidfd_open(pid), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=told_fd))
+
+    def refuse(self, fds: list[int], why: Exception) -> None:
+        """Tell one host that there will be no child; the others do not notice."""
+        with suppress(OSError):
+            if fds:  # else the host sees that the request was dropped
+                os.write(fds[0], f"{type(why).__name__}: {why}".encode()[:300])
+        for fd in fds:
+            os.close(fd)
 
     def be_child(self, job: Job) -> None:
         """Everything after the fork; never returns, and any failure here ends the child before it runs anything."""
@@ -181,10 +228,22 @@ class Zygote:
             os._exit(0)
         try:
             self.confine_child(job)
+        except BaseException as why:
+            self.report_failure(job, why)
+            os._exit(98)
+        try:
+            os.write(STREAM_FD, READY)
             self.shim.serve(STREAM_FD)
         except BaseException:
             os._exit(98)
         os._exit(0)
+
+    def report_failure(self, job: Job, why: BaseException) -> None:
+        """Say on the stream, wherever it is by now, why there is no confined child."""
+        for fd in (job.stream_fd, STREAM_FD):  # in this order: at first STREAM_FD is still the control socket
+            with suppress(OSError):
+                os.write(fd, f"{type(why).__name__}: {why}".encode()[:300])
+                return
 
     def confine_child(self, job: Job) -> None:
         libc = self.libc
@@ -201,10 +260,10 @@ class Zygote:
         for kind, value in (
             (resource.RLIMIT_AS, address_bytes),
             (resource.RLIMIT_NOFILE, 64),
-            (resource.RLIMIT_CPU, 3600),
+            (resource.RLIMIT_CPU, 3600),  # MOST_CPU_SECONDS of child
             (resource.RLIMIT_NPROC, 0),
         ):
-            resource.setrlimit(kind, (value, value))
+            limit(kind, value)
         libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         self.child_filter.load()
 
@@ -235,6 +294,7 @@ class Zygote:
 
 
 def main() -> None:
+    fix_addresses()
     control_fd, here, packages, search = int(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), sys.argv[4:]
     os.dup2(control_fd, CONTROL_FD)
     os.closerange(CONTROL_FD + 1, 1 << 16)

@@ -106,7 +106,7 @@ def run_parser() -> Parser:
     )
     add("--accept", default="better", type=choice("rule", ["better", "always"], ["paired"]), metavar="RULE",
         help="better: a higher mean on a fresh val block; always: STOP's rule (default: better)")  # fmt: skip
-    add("--generations", type=number(0, "steps"), metavar="N", help="steps: attempts at a next version (default: 4)")
+    add("--generations", type=number(0, "steps"), metavar="N", help="steps: attempts at a next version (default: 3)")
     add("--repeats", type=number(1, "improver runs per task"), metavar="R",
         help="improver runs per task, on train and on val; test takes 2R+2 (default: 3)")  # fmt: skip
     add(

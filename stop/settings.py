@@ -16,7 +16,7 @@ class RunConfig:
     policy: str = "chain"
     accept: str = "better"
     seed: int = 0
-    generations: int = 4  # steps: attempts at a next version
+    generations: int = 3  # steps: attempts at a next version
     repeats: int = 3  # improver runs per task, on train and on val
     test_repeats: int = 8  # improver runs per task when test is looked at
     budget_calls: int = 0  # fresh model calls of the whole run; 0: no limit

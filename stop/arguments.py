@@ -88,60 +88,44 @@ def run_parser() -> Parser:
         "argument: the tasks of the set quick, the model mutation, no key, no network, under a minute.",
         epilog="Exit status: 0 done, 1 failed (or a replay that differs), 2 wrong usage, 130 interrupted and saved.",
     )
-    add = p.add_argument
+    _add_what_is_run(p.add_argument)
+    _add_how_it_is_run(p.add_argument)
+    return p
+
+
+def _add_what_is_run(add: Any) -> None:
+    """Options that change what the records mean."""
+    accept = choice("rule", ["better", "always"], ["paired"])
+    repeats = number(1, "improver runs per task")
     add("tasks", nargs="*", default=[], metavar="TASK|SET|PATH", help="tasks, sets or task folders (default: quick)")
-    add("--model", default="mutation", metavar="SPEC", help="mutation or scripted:FILE (default: mutation)")
-    add(
-        "--scaffold",
-        default="seed",
-        metavar="NAME|PATH",
-        help="the first version: scaffolds/NAME.py or a file (default: seed)",
-    )
+    add("--model", default="mutation", metavar="SPEC", help="mutation, mutation:no-OPERATOR or scripted:FILE")
+    add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
     add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
-    add(
-        "--policy",
-        default="chain",
-        type=choice("policy", ["chain"]),
-        help="which version is the next parent (default: chain)",
-    )
-    add("--accept", default="better", type=choice("rule", ["better", "always"], ["paired"]), metavar="RULE",
-        help="better: a higher mean on a fresh val block; always: STOP's rule (default: better)")  # fmt: skip
+    add("--policy", default="chain", type=choice("policy", ["chain"]), help="the next parent (default: chain)")
+    what = "better: a higher mean on a fresh val block; always: STOP's rule (default: better)"
+    add("--accept", default="better", type=accept, metavar="RULE", help=what)
     add("--generations", type=number(0, "steps"), metavar="N", help="steps: attempts at a next version (default: 3)")
-    add("--repeats", type=number(1, "improver runs per task"), metavar="R",
-        help="improver runs per task, on train and on val; test takes 2R+2 (default: 3)")  # fmt: skip
-    add(
-        "--budget-calls",
-        type=number(1, "model calls"),
-        metavar="N",
-        help="end the run before call N+1 (default: no limit)",
-    )
+    what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3)"
+    add("--repeats", type=repeats, metavar="R", help=what)
+    what = "the run's seed; instances do not depend on it (default: 0)"
+    add("--seed", type=number(0, "a seed"), default=0, metavar="S", help=what)
+
+
+def _add_how_it_is_run(add: Any) -> None:
+    """Options that may differ at every resume."""
+    what = "the run folder; the same one resumes (default: results/SET-MODEL-sS)"
+    add("--out", metavar="DIR", help=what)
+    what = "end the run before call N+1 (default: no limit)"
+    add("--budget-calls", type=number(1, "model calls"), metavar="N", help=what)
     add("--workers", type=number(1, "threads"), metavar="N", help="improver runs at once (default: one per core)")
-    add(
-        "--seed",
-        type=number(0, "a seed"),
-        default=0,
-        metavar="S",
-        help="the run's seed; instances do not depend on it (default: 0)",
-    )
-    add("--out", metavar="DIR", help="the run folder; the same one resumes (default: results/SET-MODEL-sS)")
-    add(
-        "--cache",
-        metavar="DIR",
-        help="keep replies in this folder and share them between runs (default: none are shared)",
-    )
+    what = "keep replies in this folder and share them between runs (default: none are shared)"
+    add("--cache", metavar="DIR", help=what)
     add("--no-cache", action="store_true", help="share no replies between runs")
     add("--unsafe-no-sandbox", action="store_true", help="run generated code without confinement; warns on every run")
-    add(
-        "--dry-run",
-        action="store_true",
-        help="print calls, CPU time and dollars, worst case and likely, and do nothing",
-    )
-    add(
-        "--replay",
-        action="store_true",
-        help="run a recorded run again from its records; needs only --out; writes nothing",
-    )
-    return p
+    what = "print calls, CPU time and dollars, worst case and likely, and do nothing"
+    add("--dry-run", action="store_true", help=what)
+    what = "run a recorded run again from its records; needs only --out; writes nothing"
+    add("--replay", action="store_true", help=what)
 
 
 def replay_takes_no(arguments: argparse.Namespace) -> str:

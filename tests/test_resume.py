@@ -87,7 +87,7 @@ def killed_and_resumed(out: Path, seconds: float) -> dict[str, bytes]:
     return records(out)
 
 
-def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
+def assert_same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
     different = [n for n in sorted(set(found) | set(expected)) if found.get(n) != expected.get(n)]
     assert not different, f"{len(different)} files differ: {different[:5]}"
 
@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on_to_the_records_of_an_undisturbed_one(
     undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, share: float
 ) -> None:
     expected, seconds = undisturbed
-    same(killed_and_resumed(tmp_path / "run", share * seconds), expected)
+    assert_same(killed_and_resumed(tmp_path / "run", share * seconds), expected)
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_ten_kills_at_moments_from_a_printed_seed_change_nothing(
     moments = sorted(rng.uniform(0.05, seconds) for _ in range(10))
     print(f"\nseed {MOMENTS_SEED}, a run of {seconds:.1f} s, killed after {', '.join(f'{m:.2f}' for m in moments)} s")
     for number, moment in enumerate(moments):
-        same(killed_and_resumed(tmp_path / f"run{number}", moment), expected)
+        assert_same(killed_and_resumed(tmp_path / f"run{number}", moment), expected)
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_two_runs_are_equal_ten_times_of_ten_one_of_them_beside_two_cpu_hogs(
         for number in range(10):
             process = started(tmp_path / f"run{number}")
             process.communicate()
-            same(records(tmp_path / f"run{number}"), expected)
+            assert_same(records(tmp_path / f"run{number}"), expected)
     finally:
         for hog in hogs:
             hog.kill()
@@ -131,7 +131,7 @@ def test_two_runs_are_equal_ten_times_of_ten_one_of_them_beside_two_cpu_hogs(
 
 def test_the_number_of_workers_changes_no_record(undisturbed: tuple[dict[str, bytes], float], tmp_path: Path) -> None:
     started(tmp_path / "run", "--workers", "5").communicate()
-    same(records(tmp_path / "run"), undisturbed[0])
+    assert_same(records(tmp_path / "run"), undisturbed[0])
 
 
 def test_ctrl_c_saves_everything_prints_the_command_and_ends_with_130(
@@ -145,7 +145,7 @@ def test_ctrl_c_saves_everything_prints_the_command_and_ends_with_130(
     assert process.returncode == 130 and b"To go on: python -m stop.run maxcut" in said
     assert not [p for p in below if alive(p)]
     started(tmp_path / "run").communicate()
-    same(records(tmp_path / "run"), undisturbed[0])
+    assert_same(records(tmp_path / "run"), undisturbed[0])
 
 
 def test_a_replay_reproduces_writes_nothing_and_asks_no_model(

@@ -15,7 +15,8 @@ def test_the_shipped_scaffolds_are_improvers(name: str) -> None:
 
 
 def test_default_values_behind_the_three_parameters_are_allowed() -> None:
-    Scaffold.checked(GOOD.replace("language_model)", "language_model, rounds=3, *, width=2)"))
+    source = GOOD.replace("language_model)", "language_model, rounds=3, *, width=2)")
+    assert Scaffold.checked(source).source == source
 
 
 @pytest.mark.parametrize(

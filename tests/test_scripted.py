@@ -46,7 +46,7 @@ def test_the_id_names_the_content_and_not_the_file(tmp_path):
     (tmp_path / "sub").mkdir()
     assert first.id == ScriptedModel.read(script(tmp_path / "sub", ["one"])).id
     assert first.id != ScriptedModel.read(script(tmp_path, ["other"])).id
-    assert first.free and len(first.id) == len("scripted:") + 12
+    assert len(first.id) == len("scripted:") + 12
 
 
 @pytest.mark.parametrize(

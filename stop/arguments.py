@@ -13,9 +13,8 @@ from typing import Any, NoReturn
 
 WRONG_USAGE = 2
 SANDBOX = ("auto", "landlock", "strict", "bwrap")
+BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")
 LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
-    "--budget-usd": "no model that costs money yet; --budget-calls works",
-    "--budget-minutes": "--budget-calls works",
     "--cluster": "work runs on this machine; --workers works",
     "--control": "no controls yet; --scaffold best_of_n is the equal-budget comparison",
     "--like": "no controls yet",
@@ -56,6 +55,21 @@ def number(least: int, what: str) -> Any:
             value = least - 1
         if value < least:
             raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a whole number of at least {least}")
+        return value
+
+    return convert
+
+
+def amount(what: str) -> Any:
+    """A number above 0, for argparse."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a number above 0")
         return value
 
     return convert
@@ -120,10 +134,15 @@ def _add_how_it_is_run(add: Any) -> None:
     """Options that may differ at every resume."""
     what = "the run folder; the same one resumes (default: results/SET-MODEL[-PRESET]-sS)"
     add("--out", metavar="DIR", help=what)
-    what = "end the run before call N+1 (default: no limit)"
+    what = "end the run before call N+1 (default: no limit; budgets hold over all resumes and may be changed)"
     add("--budget-calls", type=number(1, "model calls"), metavar="N", help=what)
+    what = "end the run before the call that could, at its worst, make it cost more than X dollars (default: no limit)"
+    add("--budget-usd", type=amount("dollars"), metavar="X", help=what)
+    what = "send no call after M minutes of running (default: no limit)"
+    add("--budget-minutes", type=amount("minutes"), metavar="M", help=what)
     add("--workers", type=number(1, "threads"), metavar="N", help="improver runs at once (default: one per core)")
-    what = "keep replies in this folder and share them between runs (default: none are shared)"
+    what = "keep replies in this folder and share them between runs (default, of models that cost money: "
+    what += "STOP_CACHE_DIR, else ~/.cache/stop/replies; others share none)"
     add("--cache", metavar="DIR", help=what)
     add("--no-cache", action="store_true", help="share no replies between runs")
     what = "how generated programs are confined: landlock, strict, bwrap, or auto, the first that works of bwrap, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 import zlib
@@ -18,13 +19,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stop.budget import RunMeter
-from stop.model import LanguageModel, Reply, Request
+from stop.model import LanguageModel, ModelError, Reply, Request
+from stop.model.remote import RemoteModel
 from stop.records import FULL, BadFolder, CannotWrite, Record, Records
 from stop.scaffold import sha
 from stop.syntax import MAX_SOURCE_CHARS
 
 T = TypeVar("T")
 LONGEST_INLINE = 200  # characters of a prompt that stand in the record itself
+ALWAYS = ("input_tokens", "output_tokens", "usd", "stop_reason")  # what a recorded call holds of a reply, and
+WHERE_TOLD = ("cache_read_tokens", "cache_write_tokens", "returned_model")  # what only where there is something
+NOT_SHARED = ("truncated", "malformed", "bad_request")  # bad luck or the set-up of one run, perhaps not of the next
 
 
 def evaluation_key(*, source_sha: str, task: str, task_sha: str, split: str, block: int) -> str:
@@ -82,6 +87,11 @@ class Once(Generic[T]):
         return future.result()
 
 
+def usual_folder() -> Path:
+    """Where replies are shared if nothing else is said."""
+    return Path(os.environ.get("STOP_CACHE_DIR") or Path.home() / ".cache" / "stop" / "replies")
+
+
 class SharedReplies:
     """Replies kept between runs, in one folder (diskcache). JSON only: a pickled row is refused, never loaded.
 
@@ -97,7 +107,7 @@ class SharedReplies:
                     raise ValueError("a pickled entry is refused")
                 return super().fetch(mode, filename, value, read)
 
-        self._folder = folder
+        self.folder = folder
         with self._guarded():
             folder.mkdir(parents=True, exist_ok=True)
             # the default evicts silently at 1 GiB: replies that were paid for must stay
@@ -106,11 +116,13 @@ class SharedReplies:
     def get(self, key: str) -> Reply | None:
         with self._guarded():
             found = self._cache.get(key)
-            return Reply(**found) if isinstance(found, dict) else None
+            return _reply(found) if isinstance(found, dict) else None
 
     def put(self, key: str, reply: Reply) -> None:
-        with self._guarded():
-            self._cache.set(key, vars(reply))
+        """Keeps the reply, unless another run may get a better one."""
+        if reply.stop_reason not in NOT_SHARED:
+            with self._guarded():
+                self._cache.set(key, vars(reply))
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -122,14 +134,23 @@ class SharedReplies:
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> Exception:
-        said = f"--cache {self._folder} cannot be used: {getattr(error, 'strerror', None) or error or 'it is locked'}."
+        said = f"--cache {self.folder} cannot be used: {getattr(error, 'strerror', None) or error or 'it is locked'}."
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or getattr(error, "errno", None) in FULL:
             return CannotWrite(f"{said} Free some space, then give the same command again.")
-        return BadFolder(f"{said} Give another --cache, or none; if it is damaged, delete it.")
+        return BadFolder(f"{said} Give another --cache, or --no-cache; if it is damaged, delete it.")
 
     def close(self) -> None:
         self._cache.close()
+
+
+def _reply(found: dict[str, Any]) -> Reply:
+    """A reply of a shared cache, which another version may have written. Raises ValueError for what is none."""
+    kinds = {name: type(value) for name, value in vars(Reply("")).items()}
+    known = {name: value for name, value in found.items() if name in kinds}
+    if "text" not in known or any(type(value) is not kinds[name] for name, value in known.items()):
+        raise ValueError("an entry is no reply")
+    return Reply(**known)
 
 
 class Answers:
@@ -150,8 +171,8 @@ class Answers:
     def load(self, record: Record, *, in_flight: bool) -> None:
         """Takes in a recorded call or evaluation; in_flight: it belongs to the unit that runs next."""
         if record["kind"] == "call":
-            names = ("input_tokens", "output_tokens", "usd", "stop_reason")
-            self._replies.put(record["key"], Reply(record["reply"], **{n: record[n] for n in names}))
+            told = {n: record[n] for n in WHERE_TOLD if n in record}
+            self._replies.put(record["key"], Reply(record["reply"], **{n: record[n] for n in ALWAYS}, **told))
         else:
             self._evaluations.put(record["key"], record)
         if in_flight:
@@ -171,22 +192,45 @@ class Answers:
         if self._records is None:
             raise Missing(f"calls.jsonl: call {key} (draw {request.draw}) is missing")
         reply = self._shared.get(key) if self._shared else None
-        fresh = reply is None
-        if reply is None:
-            meter.reserve()
+        if reply is not None:
+            self._keep_reply(key, model, request, reply, fresh=False)
+        elif isinstance(model, RemoteModel):
+            reply = self._pay_for(key, model, request, meter)
+        else:
+            meter.count()
             reply = model.reply(request)
+            self._keep_reply(key, model, request, reply, fresh=True)
+        if self._stopped:
+            raise Stopping  # it is kept, but there is nobody to use it
+        return reply
+
+    def _pay_for(self, key: str, model: RemoteModel, request: Request, meter: RunMeter) -> Reply:
+        """A reply that may cost money: reserved before, kept before it is used."""
+        with meter.reserved(key, model.worst_case(request)[1] or 0.0) as call:
+            if self._stopped:
+                call.pay(0.0)
+                raise Stopping
+            try:
+                reply = model.reply(request, call.lost)
+            except ModelError:
+                call.pay(0.0)  # what may have been billed of it was told
+                raise
+            self._keep_reply(key, model, request, reply, fresh=True)
+            call.pay(reply.usd)
+        return reply
+
+    def _keep_reply(self, key: str, model: LanguageModel, request: Request, reply: Reply, *, fresh: bool) -> None:
+        told = {n: getattr(reply, n) for n in WHERE_TOLD if getattr(reply, n)}
         self._keep(
             {
                 "kind": "call", "unit": self.unit, "key": key, "draw": request.draw, "model": model.id,
                 "system": self._text(request.system), "messages": [{"role": "user", **self._text(request.message)}],
                 "temperature": request.temperature, "max_tokens": request.max_tokens, "reply": reply.text,
-                "input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens, "usd": reply.usd,
-                "stop_reason": reply.stop_reason, "fresh": fresh,
+                **{n: getattr(reply, n) for n in ALWAYS}, **told, "fresh": fresh,
             }
         )  # fmt: skip
         if self._shared and fresh:
             self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept by then
-        return reply
 
     def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         """The evaluation of `key` (`what` in words): recorded, or measured now. Raises Missing."""
@@ -225,16 +269,16 @@ class Answers:
             return taken, list(self._new.values())
 
     def stop(self) -> None:
-        """From now on nothing new is kept: what is measured while processes are being ended is not to be believed.
+        """From now on no evaluation is kept: what is measured while processes are being ended is not to be believed.
 
-        Takes no lock: a signal handler calls it.
+        Replies in flight still are, for they may be paid for. Takes no lock: a signal handler calls it.
         """
         self._stopped = True
 
     def _keep(self, record: Record) -> None:
         assert self._records is not None
         with self._lock:
-            if self._stopped:
+            if self._stopped and record["kind"] != "call":
                 raise Stopping
             self._records.note(record)
             self._new[record["key"]] = record

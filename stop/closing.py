@@ -47,7 +47,7 @@ def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
         "evidence": _evidence(run),
         "llm_calls": run.llm_calls,
         "cached_calls": run.llm_calls - run.fresh_calls,
-        "usd": f"{sum(call['usd'] for call in run.rows('calls.jsonl')):.4f}",
+        "usd": "unknown" if run.usd is None else f"{run.usd:.4f}",
         "near_limit": near,
         "incidents": len(run.incidents),
         "seal": run.seal,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from stop.model import LanguageModel
+from stop.model.prices import FREE, Price
+from stop.model.remote import TEMPLATE_TOKENS, RemoteModel
 from stop.plan import Plan
+from stop.rewrite import MAX_TEXT_BYTES
 
 LIKELY_SHARE = 0.15  # of the worst case: improvers that use their whole budget are rare (seen on seeds from 1000 up)
 CPU_SECONDS_PER_CALL = 0.005  # seen with the tasks of the set quick
+BYTES_PER_TOKEN = 4  # likely, of English and Python
+PROMPT_BYTES = 1200  # of what scaffolds say around the program and what it is for; the longest that comes with stop
+LIKELY_REPLY_TOKENS = 700  # a short program with a sentence before it
 
 
-def forecast(plan: Plan, model_id: str) -> str:
-    """Calls, CPU time and dollars, worst case and likely, one `key: value` a line."""
+def forecast(plan: Plan, model: LanguageModel) -> str:
+    """Calls, tokens, dollars and CPU time, worst case and likely, one `key: value` a line."""
     c = plan.config
     runs = len(plan.tasks) * c.repeats
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
@@ -20,22 +27,48 @@ def forecast(plan: Plan, model_id: str) -> str:
     if c.budget_calls:
         worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
     improver_runs = runs + test_runs + c.generations * (1 + (c.utility_calls_per_improver_run + 2) * runs)
+    price = model.price if isinstance(model, RemoteModel) else FREE
+    most, usual = _tokens(plan)
     rows = {
         "run": plan.means.out,
         "tasks": " ".join(t.name for t in plan.tasks),
         "preset": _preset(plan),
-        "model": model_id,
+        "model": model.id,
         "accept": c.accept,
         "steps": c.generations,
         "improver_runs_per_task": f"{c.repeats} on train and val, {c.test_repeats} on test",
         "calls_worst": worst,
         "calls_likely": likely,
         "calls_per_improver_run": c.calls_per_improver_run,
-        "usd_worst": "0.0000",
+        "tokens_worst": _of_tokens(worst, most),
+        "tokens_likely": _of_tokens(likely, usual),
+        "usd_worst": _usd(worst, most, price, c.budget_usd),
+        "usd_likely": _usd(likely, usual, price, c.budget_usd),
         "cpu_seconds_worst": round(improver_runs * _worst_cpu_seconds(plan)),
         "cpu_seconds_likely": round(likely * CPU_SECONDS_PER_CALL),
     }
     return "\n".join(f"{k}: {v}" for k, v in rows.items())
+
+
+def _tokens(plan: Plan) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(input, output) of one call, the most that it can be and what it is likely to be.
+
+    The most: an expertise and a message as long as scaffolds may send, a token per byte, all of max_tokens.
+    """
+    shown = max(len(t.text) + len(t.seed_source) for t in plan.tasks) + PROMPT_BYTES
+    most = 2 * MAX_TEXT_BYTES + TEMPLATE_TOKENS, plan.config.max_tokens
+    return most, (shown // BYTES_PER_TOKEN, min(LIKELY_REPLY_TOKENS, plan.config.max_tokens))
+
+
+def _of_tokens(calls: int, tokens: tuple[int, int]) -> str:
+    return f"{calls * tokens[0]} input, {calls * tokens[1]} output"
+
+
+def _usd(calls: int, tokens: tuple[int, int], price: Price | None, budget: float) -> str:
+    if price is None:
+        return "unknown (see python -m stop.models)"
+    usd = calls * price.most_usd(*tokens)
+    return f"{min(usd, budget):.4f} (the budget)" if budget and usd > budget else f"{usd:.4f}"
 
 
 def _preset(plan: Plan) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import functools
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stop.budget import SpentBefore
 from stop.records import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
 from stop.settings import RunConfig
 
@@ -105,6 +107,19 @@ class Run:
         """Of these, the ones that were not answered from what was known."""
         shared = {t["unit"]: t["calls_shared"] for t in self.timing if t["kind"] == "unit"}
         return len(self.rows("calls.jsonl")) + self._pending_calls - sum(shared.values())
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars really spent, lost replies and the worst of what a kill cut short included; None if unknown."""
+        if self.settings.get("price", {}) is None:
+            return None
+        units = sum(t["usd"] for t in self.timing if t["kind"] == "unit")
+        return max(SpentBefore.of(self.timing).usd, units)
+
+    @functools.cached_property
+    def stop_reasons(self) -> dict[str, int]:
+        """How many replies ended how; more than "end" if some were cut, empty or refused. The most frequent first."""
+        return dict(Counter(row["stop_reason"] for row in self.rows("calls.jsonl")).most_common())
 
     @functools.cached_property
     def _pending_calls(self) -> int:

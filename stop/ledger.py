@@ -7,12 +7,12 @@ unit (improve).
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from stop.budget import SpentBefore
 from stop.cache import Answers
 from stop.lineage import Decision, Lineage, Version
 from stop.records import CHAINED, Record, Records, finished_units, read_lines, read_run, read_timing
@@ -50,8 +50,8 @@ class Writing:
         self._records = records
         self.lineage = Lineage(records.rows["lineage.jsonl"], records.rows["decisions.jsonl"])
 
-    def open(self, answers: Answers) -> int:
-        """Hands the recorded answers over; returns how many calls were fresh so far, in finished units or not."""
+    def open(self, answers: Answers) -> SpentBefore:
+        """Hands the recorded answers over; returns what was spent so far, in finished units or not."""
         finished = self.finished()
         kept = self._records.unfinished(finished)
         self.lineage = Lineage(self._records.rows["lineage.jsonl"], self._records.rows["decisions.jsonl"])
@@ -61,11 +61,18 @@ class Writing:
         for row in kept:
             answers.load(row, in_flight=True)
         self._count_val_looks()
-        # a unit whose timing is lost paid for every call that it asked for: too much is better than too little
-        asked = Counter(row["unit"] for row in self._records.rows["calls.jsonl"])
-        timed = {t["unit"]: t["calls_fresh"] for t in read_timing(self._records.path) if t["kind"] == "unit"}
-        pending = sum(r["kind"] == "call" and r.get("fresh", True) for r in kept)
-        return sum(timed.get(unit, asked[unit]) for unit in finished) + pending
+        return self._spent(finished, [r for r in kept if r["kind"] == "call" and r.get("fresh", True)])
+
+    def _spent(self, finished: set[str], pending: Sequence[Record]) -> SpentBefore:
+        """By the calls that are recorded and by what was noted when they were sent: too much rather than too little."""
+        timing = read_timing(self._records.path)
+        units = {t["unit"]: t for t in timing if t["kind"] == "unit" and t["unit"] in finished}
+        # a unit whose timing is lost paid for every call that it asked for
+        lost = [row for row in self._records.rows["calls.jsonl"] if row["unit"] not in units]
+        calls = sum(t["calls_fresh"] for t in units.values()) + len(lost) + len(pending)
+        usd = sum(t["usd"] for t in units.values()) + sum(row["usd"] for row in (*lost, *pending))
+        noted = SpentBefore.of(timing)
+        return replace(noted, calls=max(calls, noted.calls), usd=max(usd, noted.usd))
 
     def finished(self) -> set[str]:
         return finished_units(self._records.rows["decisions.jsonl"], read_run(self._records.path))

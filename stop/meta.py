@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -50,11 +50,21 @@ class Bench:
     meter: RunMeter
     runners: Executor  # improver runs
     measurers: Executor  # solutions of one `utility.map`
+    callers: Executor | None  # requests to a model behind a server; None: one after the other is faster
     second_try: threading.Lock  # of improver runs on tasks: one at a time
     notify: Callable[[str], None]  # "run" after every improver run, "candidate" after every improver scored
 
-    def ask(self, request: Request) -> Reply:
-        return self.answers.reply(self.model, request, self.meter)
+    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """The replies, in the order of the requests. If one cannot be had, the others are still waited for."""
+
+        def one(request: Request) -> Reply:
+            return self.answers.reply(self.model, request, self.meter)
+
+        if self.callers is None or len(requests) < 2:
+            return [one(request) for request in requests]
+        futures = [self.callers.submit(one, request) for request in requests]
+        wait(futures)
+        return [future.result() for future in futures]
 
     def handles(self, utility: UtilityHandle, draw: Draw) -> Handles:
         c = self.config

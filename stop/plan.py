@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stop.arguments import BUDGETS
 from stop.frames import checked_run
+from stop.model import LanguageModel, UnknownModel
+from stop.model.remote import RemoteModel
 from stop.records import FORMAT, BadFolder, Record, read_run
 from stop.sandbox import LEVELS, SandboxError, usable
 from stop.scaffold import Scaffold
@@ -36,7 +39,8 @@ class Means:
 
     out: Path
     workers: int
-    cache: Path | None = None  # a folder for replies shared between runs
+    cache: Path | None = None  # a folder for replies shared between runs; None: the usual one of models that cost money
+    no_cache: bool = False  # whether none are shared
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,18 @@ def _recorded_level(out: Path) -> str:
     return found if found in LEVELS else ""
 
 
+def check_budget(config: RunConfig, model: LanguageModel) -> None:
+    """Raises UnknownModel for a budget of dollars that cannot be held."""
+    if config.budget_usd and isinstance(model, RemoteModel) and model.price is None:
+        raise UnknownModel(
+            f"--budget-usd: the price of {model.id} is unknown. Give it in a file that STOP_PRICES names "
+            "(python -m stop.models shows how), or give --budget-calls."
+        )
+
+
 SKETCH = ("run.json.part",)  # what a kill may leave of a folder before it is a run
 BY_CONTENT = ("tasks", "scaffold", "model")  # compared by what they are, not by how they were named
-MAY_CHANGE = ("generations", "budget_calls")  # on resume; all else would change what the records mean
+MAY_CHANGE = ("generations", *BUDGETS)  # on resume; all else would change what the records mean
 
 
 def check_out(plan: Plan, model_id: str) -> bool:

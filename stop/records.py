@@ -20,6 +20,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,6 +219,7 @@ class Records:
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._failed = ""
+        self._opened, self._sat = time.monotonic(), False  # a sitting begins with the first row of its timing
         self._made = _make_folders(path)
         self.new = self.was_sealed = False  # whether there was no run in the folder; whether it was sealed
         try:
@@ -346,12 +348,17 @@ class Records:
         with self._writing():
             append_whole(self.path / "pending.jsonl", line)
 
+    def time(self, record: Record) -> None:
+        """Puts down seconds or money spent, outside the chain. By any thread."""
+        with self._writing():
+            self._append_timing([record])
+
     def commit(
         self, batches: Mapping[str, Sequence[Record]], timing: Iterable[Record] = (), pending: Sequence[Record] = ()
     ) -> None:
         """Appends a whole unit, file after file, the decision last; then pending.jsonl is left with `pending` alone."""
         with self._writing():
-            append_whole(self.path / "timing.jsonl", b"".join(encode(r) + b"\n" for r in timing))
+            self._append_timing(timing)
             with self._whole_or_not():
                 for name in CHAINED:
                     self._append(name, batches.get(name, ()))
@@ -376,6 +383,8 @@ class Records:
     def seal(self) -> None:
         """SHA-256 of every record file. Shows accidents and careless edits, not a forger."""
         with self._writing():
+            if self._sat:
+                self._append_timing([{"kind": "rest"}])
             write_whole(self.path / "seal.json", json.dumps(_digests(self.path), indent=1).encode())
 
     @contextlib.contextmanager
@@ -396,6 +405,14 @@ class Records:
             raise
 
     # -- inside ---------------------------------------------------------------------------------------------------
+    def _append_timing(self, rows: Iterable[Record]) -> None:
+        """Each row but those of evaluations says how many seconds of this sitting had gone by (`at`)."""
+        begin: list[Record] = [] if self._sat else [{"kind": "sitting"}]
+        at = {"at": round(time.monotonic() - self._opened, 3)}
+        stamped = [row if row["kind"] == "evaluation" else {**row, **at} for row in (*begin, *rows)]
+        append_whole(self.path / "timing.jsonl", b"".join(encode(row) + b"\n" for row in stamped))
+        self._sat = True
+
     def _append(self, name: str, records: Sequence[Record]) -> None:
         if not records:
             return

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from stop.budget import RunMeter
+from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, Missing
 from stop.frames import checked_run
 from stop.improve import Recursion
@@ -86,9 +86,9 @@ def _run(
     looks = {look["unit"] for look in run["looks"]["test"] if look["done"]}
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox.of(plan.config.sandbox))
-        live = bench(
-            stack, plan, _NoModel(run["model"], plan.config.base_url), sandbox, answers, RunMeter(0, 0), notify
-        )
+        model = _NoModel(run["model"], plan.config.base_url)
+        meter = RunMeter(RunBudget(), SpentBefore())
+        live = bench(stack, plan, model, sandbox, answers, meter, notify)
         recursion = Recursion(live, comparing, functools.partial(read_source, plan.means.out), tell)
         for done in range(plan.config.generations + 1):
             recursion.run(plan.scaffold, done)

@@ -66,7 +66,7 @@ class UtilityHandle:
 class ModelHandle:
     """What a scaffold sees as `language_model`: budget in prompts, each of at most so many replies."""
 
-    ask: Callable[[Request], Reply]
+    ask: Callable[[Sequence[Request]], list[Reply]]  # all at once, answers in the order of the questions
     draw: Draw
     prompts: int
     responses: int
@@ -91,12 +91,12 @@ class ModelHandle:
     def _prompt(self, expertise: str, message: str, n_responses: int, temperature: float) -> list[str]:
         self._check(n_responses, [expertise, message], temperature)
         _charge(self._meter, 1)
-        return self._request(expertise, message, float(temperature), n_responses)
+        return self._replies(self._requests(expertise, message, float(temperature), n_responses))
 
     def _batch_prompt(self, expertise: str, messages: list[str], temperature: float) -> list[str]:
         self._check(len(messages), [expertise, *messages], temperature)
         _charge(self._meter, 1)
-        return [self._request(expertise, m, float(temperature), 1)[0] for m in messages]
+        return self._replies([r for m in messages for r in self._requests(expertise, m, float(temperature), 1)])
 
     def _check(self, responses: int, texts: Sequence[str | None], temperature: float) -> None:
         if not 1 <= responses <= self.responses:
@@ -106,18 +106,22 @@ class ModelHandle:
         if not math.isfinite(temperature) or not 0 <= temperature <= 2:
             raise Refused("ValueError", f"temperature {temperature}; it lies in [0, 2]")
 
-    def _request(self, system: str, message: str, temperature: float, n: int) -> list[str]:
+    def _requests(self, system: str, message: str, temperature: float, n: int) -> list[Request]:
         same = system, message, temperature
-        found = []
         occurrence = self._asked[same]
-        for index in range(n):
-            draw = self.draw.reply(occurrence=occurrence, index=index)
-            # what a scripted model counts by follows from the draw's own parts: one draw, one reply
-            reply = self.ask(Request(system, message, temperature, self.max_tokens, draw, occurrence + index))
-            self.spent += Spent(1, reply.input_tokens, reply.output_tokens, reply.usd)
-            found.append(reply.text)
         self._asked[same] += 1
-        return found
+        draws = [self.draw.reply(occurrence=occurrence, index=index) for index in range(n)]
+        # what a scripted model counts by follows from the draw's own parts: one draw, one reply
+        return [
+            Request(system, message, temperature, self.max_tokens, draw, occurrence + index)
+            for index, draw in enumerate(draws)
+        ]
+
+    def _replies(self, requests: Sequence[Request]) -> list[str]:
+        replies = self.ask(requests)
+        for reply in replies:
+            self.spent += Spent(1, reply.input_tokens, reply.output_tokens, reply.usd)
+        return [reply.text for reply in replies]
 
 
 def _charge(meter: Meter, uses: int) -> None:

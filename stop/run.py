@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stop.arguments import WRONG_USAGE, replay_takes_no, run_parser, workers
+from stop.arguments import BUDGETS, WRONG_USAGE, replay_takes_no, run_parser, workers
 
 if TYPE_CHECKING:
     from stop.plan import Plan
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SandboxError, CannotWrite, ModelError) as error:
         return _wrong(error, 1)
     except KeyboardInterrupt:
-        return _wrong("interrupted before anything was begun.", 130)
+        return _wrong("interrupted; what was finished is saved.", 130)
 
 
 def _wrong(error: Exception | str, status: int) -> int:
@@ -60,15 +60,16 @@ def _wrong(error: Exception | str, status: int) -> int:
 
 def _planned(arguments: argparse.Namespace) -> int:
     from stop.model import open_model
-    from stop.plan import check_out
+    from stop.plan import check_budget, check_out
 
     plan = _plan(arguments)
-    model_id = open_model(plan.config.model, plan.config.base_url).id
-    resumed = check_out(plan, model_id)
+    model = open_model(plan.config.model, plan.config.base_url)
+    check_budget(plan.config, model)
+    resumed = check_out(plan, model.id)
     if arguments.dry_run:
         from stop.forecast import forecast
 
-        print(forecast(plan, model_id))
+        print(forecast(plan, model))
         return 0
     return _run(plan, resumed)
 
@@ -83,7 +84,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     names = arguments.tasks or [default_set(arguments.preset)]
     tasks = find_tasks(names, arguments.preset)
     scaffold = read_scaffold(arguments.scaffold)
-    settings = {k: getattr(arguments, k) for k in ("accept", "generations", "repeats", "budget_calls")}
+    settings: dict[str, Any] = {k: getattr(arguments, k) for k in BUDGETS + ("accept", "generations", "repeats")}
     if arguments.repeats:
         settings["test_repeats"] = 2 * arguments.repeats + 2  # as the defaults are: 3 and 8
     out = Path(arguments.out) if arguments.out else _default_out(names, arguments)
@@ -94,7 +95,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         seed=arguments.seed, sandbox=level(_asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
     )  # fmt: skip
-    return Plan(config, tasks, scaffold, Means(out, workers(arguments.workers), _cache(arguments)))
+    cache = Path(arguments.cache) if arguments.cache else None
+    return Plan(config, tasks, scaffold, Means(out, workers(arguments.workers), cache, arguments.no_cache))
 
 
 def _asked_level(arguments: argparse.Namespace) -> str:
@@ -113,11 +115,6 @@ def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
     named = "+".join(Path(n).name for n in names), arguments.model, arguments.preset, f"s{arguments.seed}"
     parts = [part for part in named if part]
     return Path("results") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in "-".join(parts))
-
-
-def _cache(arguments: argparse.Namespace) -> Path | None:
-    """Replies are shared between runs only where --cache asks for it: no model here costs money."""
-    return Path(arguments.cache) if arguments.cache and not arguments.no_cache else None
 
 
 def _run(plan: Plan, resumed: bool) -> int:
@@ -158,7 +155,10 @@ def _run(plan: Plan, resumed: bool) -> int:
 
 
 class _signals:
-    """Ctrl-C and SIGTERM end every process of the run at once; what was finished is kept."""
+    """Ctrl-C and SIGTERM end every process of the run at once; what was finished is kept.
+
+    Replies that are paid for are waited for; a second signal gives them up, as a kill would.
+    """
 
     def __init__(self) -> None:
         self.happened = False
@@ -178,10 +178,13 @@ class _signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.happened:
-            return
+            os.write(2, b"gave up the replies in flight; all else is saved.\n")
+            os._exit(130)
         self.happened = True
         if self._session is not None:
             self._session.abort()
+            if waiting := self._session.calls_in_flight:
+                os.write(2, b"waiting for %d replies that may be paid for; once more to give them up.\n" % waiting)
         raise KeyboardInterrupt
 
 

@@ -12,20 +12,21 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from stop.budget import RunMeter
-from stop.cache import Answers, SharedReplies
+from stop.cache import Answers, SharedReplies, usual_folder
 from stop.frames import Run, load
 from stop.improve import Recursion
 from stop.ledger import Writing
 from stop.lineage import ImproverRun, Version
 from stop.meta import TRAIN_BLOCK, Bench
-from stop.model import LanguageModel, open_model
-from stop.model.remote import RemoteModel
-from stop.plan import Means, Plan, check_out, check_same, level, other_packages
+from stop.model import LanguageModel, Reply, Request, open_model
+from stop.model.remote import MOST_IN_FLIGHT, RemoteModel, costs_money
+from stop.plan import Means, Plan, check_budget, check_out, check_same, level, other_packages
 from stop.records import BadFolder, CannotWrite, Records, read_run, read_source
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import Scaffold, read_scaffold
@@ -43,6 +44,7 @@ class Session:
 
     def __init__(self, plan: Plan, tell: Callable[[str], None], notify: Callable[[str], None]) -> None:
         model = open_model(plan.config.model, plan.config.base_url)
+        check_budget(plan.config, model)
         check_out(plan, model.id)
         self.plan = plan
         self._begun = False
@@ -54,13 +56,14 @@ class Session:
             self._sandbox = _sandbox(stack, plan.config.sandbox)
             instances = {task.name: _checked_instances(task, self._sandbox) for task in plan.tasks}
             records = self._records(stack, model, instances)
-            self._answers = Answers(records, _shared(stack, plan.means.cache))
+            shared = _shared(stack, plan.means, model)
+            self._answers = Answers(records, shared)
             ledger = Writing(records)
-            meter = RunMeter(plan.config.budget_calls, ledger.open(self._answers))
-            made = bench(stack, plan, model, self._sandbox, self._answers, meter, notify)
+            self._meter = RunMeter(plan.config.budget, ledger.open(self._answers), records.time)
+            made = bench(stack, plan, model, self._sandbox, self._answers, self._meter, notify)
             self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
             records.put_run({**read_run(plan.means.out), "config": plan.config.record()})
-            for notice in self._notices(records, model):
+            for notice in self._notices(records, model, shared):
                 tell(notice)
             self._begun = True
             self._stack = stack.pop_all()
@@ -70,6 +73,8 @@ class Session:
         out, run = self.plan.means.out, self.plan.record(model.id)
         for name, digest in instances.items():
             run["tasks"][name]["instances_sha"] = digest
+        if isinstance(model, RemoteModel):
+            run["price"] = asdict(model.price) if model.price else None
         try:
             records = Records(out, {**run, "confinement": self._sandbox.record})
         except OSError as error:
@@ -93,9 +98,12 @@ class Session:
         finally:
             records.close()
 
-    def _notices(self, records: Records, model: LanguageModel) -> list[str]:
+    def _notices(self, records: Records, model: LanguageModel, shared: SharedReplies | None) -> list[str]:
         others = other_packages(self.plan, model.id)
-        return [*records.notices, *([f"made with other versions: {others}; new results may differ"] if others else [])]
+        found = [*records.notices, *([f"made with other versions: {others}; new results may differ"] if others else [])]
+        if costs_money(model) and not self.plan.config.budget_usd:
+            found.append("no --budget-usd is set; --dry-run prints what this can cost")
+        return [*found, *([f"replies are kept in {shared.folder}"] if shared else [])]
 
     def __enter__(self) -> Session:
         return self
@@ -135,9 +143,23 @@ class Session:
         """Scores the seed and the current version on test, once; the look is counted in run.json."""
         self._recursion.look_at_test()
 
+    @property
+    def model(self) -> LanguageModel:
+        """The run's model for programs of one's own: within the run's budgets, and answered once.
+
+        What is asked is kept in the run folder (pending.jsonl), and becomes part of its records if a step asks it too.
+        """
+        return _Metered(self._model, self._answers, self._meter)
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Requests that were sent, may cost money, and are not answered yet."""
+        return self._meter.in_flight
+
     def abort(self) -> None:
         """Ends every process of the run at once; may be called from a signal handler."""
         self._answers.stop()
+        self._meter.stop()
         if isinstance(self._model, RemoteModel):
             self._model.stop()
         self._sandbox.abort()
@@ -146,16 +168,33 @@ class Session:
         self._stack.close()
 
 
-def begin(*names: str, out: str | Path, workers: int = 2, preset: str = "", **settings: Any) -> Session:
+class _Metered:
+    """A model whose replies are charged to a run and kept in its folder."""
+
+    def __init__(self, model: LanguageModel, answers: Answers, meter: RunMeter) -> None:
+        self.id, self.base_url = model.id, getattr(model, "base_url", "")
+        self._model, self._answers, self._meter = model, answers, meter
+
+    def reply(self, request: Request) -> Reply:
+        """Raises RunBudgetSpent, ModelRefused, ModelUnavailable."""
+        return self._answers.reply(self._model, request, self._meter)
+
+
+def begin(
+    *names: str, out: str | Path, workers: int = 2, preset: str = "", cache: str | Path | None = None,
+    no_cache: bool = False, **settings: Any,
+) -> Session:  # fmt: skip
     """A session for notebooks: tasks or sets by name (default: the preset's or quick), RunConfig's settings by keyword.
 
+    cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache.
     Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadFolder, CannotWrite, SandboxError: one
     clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
     config = RunConfig.by_preset(preset, tasks=tuple(t.name for t in tasks), **settings)
-    plan = Plan(config, tasks, read_scaffold(config.scaffold), Means(Path(out), workers))
+    means = Means(Path(out), workers, Path(cache) if cache else None, no_cache)
+    plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)
 
 
@@ -187,8 +226,9 @@ def _check_instances(plan: Plan, instances: dict[str, str]) -> None:
             )
 
 
-def _shared(stack: ExitStack, folder: Path | None) -> SharedReplies | None:
-    if folder is None:
+def _shared(stack: ExitStack, means: Means, model: LanguageModel) -> SharedReplies | None:
+    folder = means.cache or (usual_folder() if costs_money(model) else None)
+    if folder is None or means.no_cache:
         return None
     shared = SharedReplies(folder)
     stack.callback(shared.close)
@@ -202,11 +242,15 @@ def bench(
     """Scorers and threads; on the way out the threads end first, so that no paid reply in flight is lost."""
     alone = Alone()
     utilities = [Utility(task, sandbox, answers, alone) for task in plan.tasks]
-    pools = [ThreadPoolExecutor(plan.means.workers, thread_name_prefix=name) for name in ("runner", "measurer")]
+    threads = {"runner": plan.means.workers, "measurer": plan.means.workers}
+    if isinstance(model, RemoteModel):
+        threads["caller"] = MOST_IN_FLIGHT
+    pools = {name: ThreadPoolExecutor(most, thread_name_prefix=name) for name, most in threads.items()}
     for utility in utilities:
         stack.callback(utility.close)
-    for pool in pools:
+    for pool in pools.values():
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
     return Bench(
-        plan.config, utilities, model, sandbox, answers, meter, pools[0], pools[1], threading.Lock(), notify
+        plan.config, utilities, model, sandbox, answers, meter, pools["runner"], pools["measurer"],
+        pools.get("caller"), threading.Lock(), notify,
     )  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stop.budget import RunBudget
+
 DEFAULT_SET = "quick"
 
 
@@ -44,7 +46,9 @@ class RunConfig:
     generations: int = 3  # steps: attempts at a next version
     repeats: int = 3  # improver runs per task, on train and on val
     test_repeats: int = 8  # improver runs per task when test is looked at
-    budget_calls: int = 0  # fresh model calls of the whole run; 0: no limit
+    budget_calls: int = 0  # fresh model calls of the whole run; 0: no limit, here and for the next two
+    budget_usd: float = 0.0
+    budget_minutes: float = 0.0  # of all sittings together
     prompts_per_improver_run: int = 4  # this and the next are the numbers of STOP's config (microsoft/stop config.py)
     responses_per_prompt: int = 6
     utility_calls_per_improver_run: int = 48  # STOP allows 25; twice the replies lets an improver compare what it holds
@@ -66,6 +70,11 @@ class RunConfig:
     @classmethod
     def of(cls, record: dict[str, Any]) -> RunConfig:
         return cls(**{**record, "tasks": tuple(record["tasks"])})
+
+    @property
+    def budget(self) -> RunBudget:
+        """What the whole run may spend."""
+        return RunBudget(self.budget_calls, self.budget_usd, self.budget_minutes)
 
     @property
     def calls_per_improver_run(self) -> int:

@@ -116,7 +116,8 @@ def _print_lineage(run: Run) -> None:
         for v in versions_of(run)
     ]  # fmt: skip
     print_table(HEADINGS, rows, numbers=("id", "parent", "step", "gen", "n", "calls"), wide=("why",))
-    print_texts([f"seal: {run.seal}", f"next: {_next(run, len(rows))}"])
+    replies = ", ".join(f"{n} {reason}" for reason, n in run.stop_reasons.items())
+    print_texts([f"replies: {replies or 'none'}", f"seal: {run.seal}", f"next: {_next(run, len(rows))}"])
 
 
 def _next(run: Run, versions: int) -> str:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from stop.accept import always, better
-from stop.budget import BudgetExceeded, Meter, RunBudgetSpent, RunMeter
+from stop.budget import BudgetExceeded, Meter, RunBudget, RunBudgetSpent, RunMeter, SpentBefore
 from stop.cache import Once, reply_key
 from stop.choose import chain
 from stop.draw import Draw, instance_seed
@@ -90,10 +90,10 @@ def test_a_budget_refuses_what_does_not_fit_and_then_counts_nothing() -> None:
 
 
 def test_the_runs_budget_is_taken_before_the_call_and_counts_what_was_spent_before() -> None:
-    meter = RunMeter(calls=3, spent=2)
-    meter.reserve()
+    meter = RunMeter(RunBudget(calls=3), SpentBefore(calls=2))
+    meter.count()
     with pytest.raises(RunBudgetSpent):
-        meter.reserve()
+        meter.count()
 
 
 def test_a_value_is_made_once_and_a_failure_is_forgotten() -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from stop.model import ModelRefused, ModelUnavailable, Reply, Request
+from stop.model import LanguageModel, ModelRefused, ModelUnavailable, Reply, Request
 from stop.model.failures import Unfit
 from stop.model.limiter import Limiter, Stopped
-from stop.model.prices import Price
+from stop.model.prices import FREE, Price
 from stop.model.retry import Fault, Retries, with_retries
 
 MOST_IN_FLIGHT = 64
@@ -49,7 +49,6 @@ class RemoteModel:
     price: Price | None
     limiter: Limiter = field(default_factory=lambda: Limiter(MOST_IN_FLIGHT), repr=False)
     retries: Retries = field(default_factory=Retries)
-    on_lost: Callable[[Request], None] | None = None  # told of every attempt that may be billed and gave no reply
     _stopped: bool = field(default=False, repr=False)
     _reached: bool = field(default=False, repr=False)  # something is there
     _in_vain: int = field(default=MOST_IN_VAIN, repr=False)  # requests since the last reply; none came yet
@@ -66,14 +65,20 @@ class RemoteModel:
         usd = None if self.price is None else self.price.most_usd(tokens, request.max_tokens)
         return tokens + request.max_tokens, usd
 
-    def reply(self, request: Request) -> Reply:
-        """The reply, after as many attempts as it takes. Raises ModelRefused, ModelUnavailable."""
+    def reply(self, request: Request, on_lost: Callable[[], None] = lambda: None) -> Reply:
+        """The reply, after as many attempts as it takes. Raises ModelRefused, ModelUnavailable.
+
+        on_lost: told of every attempt that may be billed and gave no reply; if it raises, there is no other attempt.
+        """
         asked = _sendable(request)
         if not asked.message.strip():
             return Reply("", stop_reason="bad_request")  # no API takes it
         try:
             reply = with_retries(
-                lambda: self._attempt(asked), self.retries, stopped=lambda: self._stopped, reached=lambda: self._reached
+                lambda: self._attempt(asked, on_lost),
+                self.retries,
+                stopped=lambda: self._stopped,
+                reached=lambda: self._reached,
             )
         except Fault as fault:
             last = fault
@@ -98,7 +103,7 @@ class RemoteModel:
         self.stop()
         self.wire.close()
 
-    def _attempt(self, request: Request) -> Reply:
+    def _attempt(self, request: Request, on_lost: Callable[[], None]) -> Reply:
         try:
             with self.limiter.slot(lambda: self._stopped) as slot:
                 try:
@@ -112,8 +117,8 @@ class RemoteModel:
         except Stopped:
             raise ModelUnavailable(f"{self.id}: stopped while a request was waiting") from None
         except Fault as fault:
-            if fault.lost and self.on_lost:
-                self.on_lost(request)
+            if fault.lost:
+                on_lost()
             raise
         except Unfit as error:
             unfit = error
@@ -142,6 +147,11 @@ class RemoteModel:
             cached = {"cache_read": reply.cache_read_tokens, "cache_write": reply.cache_write_tokens}
             usd = self.price.usd(reply.input_tokens, reply.output_tokens, **cached)
         return replace(reply, text=text, stop_reason=stop_reason, usd=usd)
+
+
+def costs_money(model: LanguageModel) -> bool:
+    """Whether its replies do, or may: a price that is unknown is not 0."""
+    return isinstance(model, RemoteModel) and model.price != FREE
 
 
 def most_input_tokens(request: Request) -> int:

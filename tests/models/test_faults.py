@@ -131,22 +131,20 @@ def test_nobody_listening_is_said_in_one_line(kind):
 def test_every_attempt_that_may_have_been_billed_without_a_reply_is_told(connect, kind, fault):
     model, server = connect(kind, first(fault, "429", fault), **hang(fault))
     told = []
-    model.on_lost = told.append
-    model.reply(ask())
-    assert told == [ask(), ask()] and server.lost["token-17"] == 2
+    model.reply(ask(), lambda: told.append("lost"))
+    assert len(told) == 2 == server.lost["token-17"]
 
 
 def test_whoever_is_told_of_a_lost_attempt_may_forbid_the_next(connect):
     class Spent(Exception):
         pass
 
-    def forbid(request):
+    def forbid():
         raise Spent
 
     model, server = connect("openai", always("drop"))
-    model.on_lost = forbid
     with pytest.raises(Spent):
-        model.reply(ask())
+        model.reply(ask(), forbid)
     assert server.attempts["token-17"] == 1
 
 

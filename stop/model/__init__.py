@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
+
+
+class Turn(NamedTuple):
+    """What was said before the message, and by whom."""
+
+    role: Literal["user", "assistant"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,12 @@ class Request:
     max_tokens: int
     draw: str
     occurrence: int = 0  # how often this request was made before in this sandbox, plus the index of the reply
+    earlier: tuple[Turn, ...] = ()  # the conversation before the message, oldest first
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation: the earlier turns, then the message."""
+        return *self.earlier, Turn("user", self.message)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 
 class Turn(NamedTuple):
@@ -118,6 +118,18 @@ def open_model(spec: str, base_url: str = "") -> LanguageModel:
 
         return ScriptedModel.read(rest)
     raise _unknown(spec)
+
+
+def dspy_lm(model: LanguageModel, *, seed: int = 0, temperature: float = 1.0, max_tokens: int = 4096) -> Any:
+    """A dspy.LM that asks `model`, so that a dspy program has its budget, cache and records.
+
+    seed: other samples of the same requests. temperature, max_tokens: where dspy gives none; 1.0 is what providers
+    take then. What the model raises comes out as it is, but dspy's optimisers catch errors and go on: `failure` of the
+    LM is the first. The same program run again, in one thread, asks the same requests with the same draws.
+    """
+    from stop.model.engine import ProgramLM
+
+    return ProgramLM(model, seed=seed, temperature=temperature, max_tokens=max_tokens)
 
 
 def _remote(spec: str, base_url: str) -> LanguageModel:

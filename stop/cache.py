@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stop.budget import RunMeter
-from stop.model import LanguageModel, ModelError, Reply, Request
+from stop.model import LanguageModel, ModelError, Reply, Request, Turn
 from stop.model.remote import RemoteModel
 from stop.records import FULL, BadFolder, CannotWrite, Record, Records
 from stop.scaffold import sha
@@ -38,10 +38,12 @@ def evaluation_key(*, source_sha: str, task: str, task_sha: str, split: str, blo
 
 
 def reply_key(
-    *, model: str, base_url: str, system: str, message: str, temperature: float, max_tokens: int, draw: str
-) -> str:
+    *, model: str, base_url: str, system: str, message: str, temperature: float, max_tokens: int, draw: str,
+    earlier: tuple[Turn, ...] = (),
+) -> str:  # fmt: skip
     """Names everything that can change a reply. 32 hex digits."""
-    return _digest("reply", model, base_url, system, message, temperature, max_tokens, draw)
+    turns = [earlier] if earlier else []  # a request without any keeps the key that it has in recorded runs
+    return _digest("reply", model, base_url, system, message, temperature, max_tokens, draw, *turns)
 
 
 def _digest(*parts: object) -> str:
@@ -184,6 +186,7 @@ class Answers:
         key = reply_key(
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
+            earlier=request.earlier,
         )  # fmt: skip
         self._asked.add(key)
         return self._replies.get(key, lambda: self._ask(key, model, request, meter))
@@ -224,7 +227,8 @@ class Answers:
         self._keep(
             {
                 "kind": "call", "unit": self.unit, "key": key, "draw": request.draw, "model": model.id,
-                "system": self._text(request.system), "messages": [{"role": "user", **self._text(request.message)}],
+                "system": self._text(request.system),
+                "messages": [{"role": turn.role, **self._text(turn.text)} for turn in request.turns],
                 "temperature": request.temperature, "max_tokens": request.max_tokens, "reply": reply.text,
                 **{n: getattr(reply, n) for n in ALWAYS}, **told, "fresh": fresh,
             }

@@ -1,6 +1,6 @@
 """What makes one sample of the same request differ from the next.
 
-Owns: the draw of a reply and the seed of a sandbox. Does not own: reply keys (cache), who asks (rewrite).
+Owns: the draw of a reply and the seed of a sandbox. Does not own: reply keys (cache), who asks (rewrite, engine).
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ class Draw:
     def sandbox_seed(self) -> int:
         """Seeds `random` and numpy in the sandbox; 32 bits."""
         return int(_digest("sandbox", *astuple(self))[:8], 16)
+
+
+def program_draw(seed: int, rollout: int | None, occurrence: int) -> str:
+    """The draw of a reply that a dspy program asks for. 32 hex digits.
+
+    rollout: by which the program itself tells samples apart, if it does; occurrence: how often this very request was
+    made before with it, each of several replies to one request counted.
+    """
+    return _digest("program", seed, rollout, occurrence)[:32]
 
 
 def instance_seed(task: str, split: str, block: int, index: int) -> int:

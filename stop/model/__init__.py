@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+
+class Turn(NamedTuple):
+    """What was said before the message, and by whom."""
+
+    role: Literal["user", "assistant"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,12 @@ class Request:
     max_tokens: int
     draw: str
     occurrence: int = 0  # how often this request was made before in this sandbox, plus the index of the reply
+    earlier: tuple[Turn, ...] = ()  # the conversation before the message, oldest first
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation: the earlier turns, then the message."""
+        return *self.earlier, Turn("user", self.message)
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,18 @@ def open_model(spec: str, base_url: str = "") -> LanguageModel:
 
         return ScriptedModel.read(rest)
     raise _unknown(spec)
+
+
+def dspy_lm(model: LanguageModel, *, seed: int = 0, temperature: float = 1.0, max_tokens: int = 4096) -> Any:
+    """A dspy.LM that asks `model`, so that a dspy program has its budget, cache and records.
+
+    seed: other samples of the same requests. temperature, max_tokens: where dspy gives none; 1.0 is what providers
+    take then. What the model raises comes out as it is, but dspy's optimisers catch errors and go on: `failure` of the
+    LM is the first. The same program run again, in one thread, asks the same requests with the same draws.
+    """
+    from stop.model.engine import ProgramLM
+
+    return ProgramLM(model, seed=seed, temperature=temperature, max_tokens=max_tokens)
 
 
 def _remote(spec: str, base_url: str) -> LanguageModel:

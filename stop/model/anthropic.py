@@ -63,13 +63,15 @@ class AnthropicWire:
         self._client.close()
 
     def _body(self, request: Request, *, mark: bool) -> dict[str, Any]:
-        """mark: the provider is to keep all up to the end of the message, or to find it."""
-        cached = {"cache_control": {"type": "ephemeral"}} if mark else {}
-        user = {"type": "text", "text": request.message, **cached}
+        """mark: the provider is to keep the prompt, which ends where prefix says, or to find it."""
+        parts: list[dict[str, Any]] = [{"type": "text", "text": turn.text} for turn in request.turns]
+        if mark:
+            parts[-2 if request.earlier else -1]["cache_control"] = {"type": "ephemeral"}
+        messages = [{"role": turn.role, "content": [part]} for turn, part in zip(request.turns, parts, strict=True)]
         body: dict[str, Any] = {
             "model": self._name,
             "max_tokens": request.max_tokens,
-            "messages": [{"role": "user", "content": [user]}],
+            "messages": messages,
         }
         if request.system.strip():
             body["system"] = request.system

@@ -77,7 +77,8 @@ class DspyWire:
         config = Config(
             max_tokens=request.max_tokens, temperature=request.temperature if self.takes_temperature else None
         )
-        messages = (Message.user(request.message),)
+        say = {"user": Message.user, "assistant": Message.assistant}
+        messages = tuple(say[turn.role](turn.text) for turn in request.turns)
         return Asked(model=self._name, system=request.system.strip() and request.system or None, messages=messages,
                      config=config)  # fmt: skip
 

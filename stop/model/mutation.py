@@ -3,9 +3,10 @@
 Owns: reading the fenced Python of a message, and random changes of it. Does not own: what the programs are for; nothing
 here knows a task or a scaffold.
 
-A reply is a pure function of the message and the draw. The first fenced block that parses is the program, later ones
-are donors. Two replies in three make one change, the third makes two, each by an operator drawn from `OPERATORS`, all
-equally likely; one that does not apply gives way to another one, equally likely among the rest.
+A reply is a pure function of the texts and the draw. The first fenced block of the message that parses is the program,
+later ones are donors; if the message has none, those of the latest earlier turn that has any. Two replies in three
+make one change, the third makes two, each by an operator drawn from `OPERATORS`, all equally likely; one that does not
+apply gives way to another one, equally likely among the rest.
 
 | operator | what it does |
 |---|---|
@@ -44,7 +45,7 @@ _MOST_BLOCKS_TRIED = 60
 
 
 class MutationModel:
-    """Random changes of the program in the message. Free, deterministic in (message, draw).
+    """Random changes of the program in the message. Free, deterministic in the texts and the draw.
 
     without: an operator that is switched off, for ablations. Without `iterate`, `keep_best` makes no loop either.
     """
@@ -58,7 +59,8 @@ class MutationModel:
     def reply(self, request: Request) -> Reply:
         """The changed program in a fence, after a sentence that names the changes."""
         message = request.message[:MAX_MESSAGE_CHARS]
-        programs = _programs(message)
+        earlier = (turn.text[:MAX_MESSAGE_CHARS] for turn in reversed(request.earlier))
+        programs: list[str] = next(filter(None, map(_programs, (message, *earlier))), [])
         if not programs:
             return Reply("I found no Python program that I could read, so I have nothing to change.")
         words, text = mutate(programs[0], programs[1:], _rng(request.draw, message), self._operators)

@@ -75,7 +75,7 @@ class OpenAIWire:
         limit = "max_completion_tokens" if self._server.base_url == OWN_URL else "max_tokens"
         body: dict[str, Any] = {
             "model": self._name,
-            "messages": [*system, {"role": "user", "content": request.message}],
+            "messages": [*system, *({"role": turn.role, "content": turn.text} for turn in request.turns)],
             limit: request.max_tokens,
         }
         if self.takes_temperature:

@@ -4,6 +4,7 @@ Owns: which requests ask the provider to keep or find their prompt. Does not own
 
 To write a prompt into the provider's cache costs more than to send it, to read it a tenth; and it cannot be read before
 the first answer came. So of equal prompts in flight at once one is marked, to write; once it is written all are marked.
+Where there are earlier turns, what is kept ends with them: examples are shared by requests with other messages.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ class Prefixes:
     @contextmanager
     def marking(self, request: Request) -> Iterator[bool]:
         """Whether to mark this request; the block ends when its answer is there, or it failed."""
-        if len(request.system) + len(request.message) < FEWEST_CHARS:
+        texts = [request.system, *(turn.text for turn in request.earlier or request.turns)]
+        if sum(map(len, texts)) < FEWEST_CHARS:
             yield False
             return
-        name = hashlib.sha256(f"{request.system}\0{request.message}".encode("utf-8", "replace")).digest()
+        name = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).digest()
         mark, writes = self._begin(name)
         try:
             yield mark

@@ -20,7 +20,7 @@ from stop.model.retry import Fault, Retries, with_retries
 MOST_IN_FLIGHT = 64
 MOST_REPLY_CHARS = 1_000_000
 MOST_IN_VAIN = 8  # requests in a row that get no answer of use: one may be the prompt's fault, many are the set-up's
-TEMPLATE_TOKENS = 64  # what a server adds to a prompt, at most
+TEMPLATE_TOKENS = 64  # what a server adds to each turn, at most
 
 
 class Wire(Protocol):
@@ -156,7 +156,7 @@ def costs_money(model: LanguageModel) -> bool:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens that the prompt can be, for tokenizers whose tokens are at least a byte."""
-    return size(request.system) + size(request.message) + TEMPLATE_TOKENS
+    return size(request.system) + sum(size(turn.text) + TEMPLATE_TOKENS for turn in request.turns)
 
 
 def size(text: str) -> int:
@@ -177,5 +177,9 @@ def word(reason: object, ours: Mapping[str, str]) -> str:
 
 def _sendable(request: Request) -> Request:
     """Lone surrogates have no UTF-8: they are sent as their escapes."""
-    plain = [text.encode("utf-8", "backslashreplace").decode() for text in (request.system, request.message)]
-    return replace(request, system=plain[0], message=plain[1])
+    earlier = tuple(turn._replace(text=_escaped(turn.text)) for turn in request.earlier)
+    return replace(request, system=_escaped(request.system), message=_escaped(request.message), earlier=earlier)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

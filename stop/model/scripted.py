@@ -4,7 +4,7 @@ Owns: the file's format and which reply answers which request. Does not own: any
 
 The file is JSON: a list of reply texts, or a list of rules `{"match": TEXT, "replies": [TEXT, ...]}`. The first rule
 whose `match` is in the message answers (one without `match` answers all), and a request made again gets the rule's next
-reply. `{program}` in a reply becomes the first fenced program of the message.
+reply. `{program}` in a reply becomes the first fenced program of the message. Earlier turns are not looked at.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _add_what_is_run(add: Any) -> None:
     what = "tasks, sets or task folders (default: quick; with --preset stop-paper: paper)"
     add("tasks", nargs="*", default=[], metavar="TASK|SET|PATH", help=what)
     what = "stop-paper: the settings and the sizes of tasks that STOP published, on all six of its tasks at once; "
-    what += "options given beside it win"
+    what += "local: fewer and shorter replies, for a slow model on this machine; options given beside it win"
     add("--preset", default="", metavar="NAME", help=what)
     add("--model", default="mutation", metavar="SPEC", help="see python -m stop.models (default: mutation)")
     add("--base-url", default="", metavar="URL", help="the model's server, for anthropic/, openai/ and dspy/ models")
@@ -124,7 +124,7 @@ def _add_what_is_run(add: Any) -> None:
     add("--accept", type=accept, metavar="RULE", help=what)
     what = "steps: attempts at a next version (default: 3; stop-paper: 6)"
     add("--generations", type=number(0, "steps"), metavar="N", help=what)
-    what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3; stop-paper: 5, test 5)"
+    what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3; stop-paper: 5, 5; local: 3, 3)"
     add("--repeats", type=repeats, metavar="R", help=what)
     what = "the run's seed; instances do not depend on it (default: 0)"
     add("--seed", type=number(0, "a seed"), default=0, metavar="S", help=what)

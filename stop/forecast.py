@@ -74,7 +74,8 @@ def _usd(calls: int, tokens: tuple[int, int], price: Price | None, budget: float
 def _preset(plan: Plan) -> str:
     """Its name, and which tasks it does not know: these are run as they are without it."""
     without = [t.name for t in plan.tasks if t.preset != plan.config.preset]
-    return (plan.config.preset or "none") + (f" (as without it: {', '.join(without)})" if without else "")
+    names = "all tasks" if len(without) == len(plan.tasks) else ", ".join(without)
+    return (plan.config.preset or "none") + (f" (as without it: {names})" if without else "")
 
 
 def _worst_cpu_seconds(plan: Plan) -> float:

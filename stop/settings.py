@@ -13,7 +13,7 @@ DEFAULT_SET = "quick"
 
 @dataclass(frozen=True)
 class Preset:
-    """A published experiment: which tasks, unless others are named, and what differs from the defaults of a run."""
+    """Settings that belong together: which tasks, unless others are named, and what differs from a run's defaults."""
 
     tasks: str
     settings: Mapping[str, Any]
@@ -24,7 +24,12 @@ STOP_PAPER = {
     "accept": "always", "generations": 6, "repeats": 5, "test_repeats": 5, "prompts_per_improver_run": 4,
     "responses_per_prompt": 6, "utility_calls_per_improver_run": 25, "max_tokens": 1024,
 }  # fmt: skip
-PRESETS = {"stop-paper": Preset("paper", STOP_PAPER)}
+# a small model on the machine at hand answers some ten requests a minute: an hour, not a night
+LOCAL = {
+    "repeats": 3, "test_repeats": 3, "prompts_per_improver_run": 2, "responses_per_prompt": 4,
+    "utility_calls_per_improver_run": 16, "max_tokens": 600,
+}  # fmt: skip
+PRESETS = {"stop-paper": Preset("paper", STOP_PAPER), "local": Preset(DEFAULT_SET, LOCAL)}
 
 
 def default_set(preset: str = "") -> str:

@@ -115,7 +115,7 @@ def meaning(task: Task) -> str:
 
 # -- one task -------------------------------------------------------------------------------------------------------
 def _print_task(task: Task, preset: str, level: str) -> None:
-    first, evaluation = _measured(task, level)
+    first, evaluation = seed_measured(task, level)
     facts = list(zip(HEADINGS, _row(task), strict=True))
     if preset:
         facts.append(("preset", task.preset or f"{preset} changes nothing of this task"))
@@ -143,7 +143,7 @@ def _values(first: Input) -> str:
     return ", ".join(map(repr, values)) if isinstance(values, list) else repr(values)
 
 
-def _measured(task: Task, level: str) -> tuple[Input, Evaluation]:
+def seed_measured(task: Task, level: str) -> tuple[Input, Evaluation]:
     """The first instance, and what the seed does on the block. Raises BadTask, SandboxError."""
     from stop.cache import Answers
     from stop.records import Records

@@ -1,0 +1,113 @@
+"""What became of a model's replies, and what its improver runs gained, read off recorded runs.
+
+    python benchmarks/replies.py RUN [RUN ...]
+
+Replies: how many there are, how they ended, how many hold a fenced block, and how many hold a program that parses.
+Candidates: the distinct programs that improvers had scored on train, by task: how many do not parse, fail on an
+instance, run without gain, beat the task's seed solution.
+Gains: utility of the returned program minus that of the task's seed, per improver run; mean and 95 % t interval,
+stratified by task (degrees of freedom: improver runs minus tasks). Improver runs of one task share its instances, so
+an interval speaks of other draws, not of other instances.
+Reads run folders; runs nothing but the tasks' own seed solutions, on train.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import stop
+from stop.frames import Run
+from stop.lineage import ImproverRun, Score
+from stop.sandbox import usable
+from stop.sandbox.inside.helpers import extract_code
+from stop.settings import RunConfig
+from stop.show import print_table
+from stop.task import find_tasks
+from stop.tasks import seed_measured
+from stop.utility import Evaluation
+
+REPLIES = ("run", "model", "scaffold", "replies", "ended", "fenced", "parse", "output tokens")
+CANDIDATES = ("run", "task", "candidates", "do not parse", "fail", "run without gain", "beat the seed")
+GAINS = ("run", "version", "split", "task", "n", "seed", "gain", "95 % interval", "calls per run")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    runs = [stop.load(path) for path in parser.parse_args(argv).runs]
+    for headings, rows in ((REPLIES, reply_row), (CANDIDATES, candidate_rows), (GAINS, gain_rows)):
+        print_table(headings, [row for run in runs for row in rows(run)])
+        print()
+    return 0
+
+
+def reply_row(run: Run) -> list[tuple[object, ...]]:
+    calls, config = run.rows("calls.jsonl"), run.settings["config"]
+    ended = ", ".join(f"{n} {reason}" for reason, n in run.stop_reasons.items())
+    fenced = sum("```" in call["reply"] for call in calls)
+    parse = sum(parses(extract_code(call["reply"])) for call in calls)
+    tokens = sum(call["output_tokens"] for call in calls)
+    return [(run.path.name, run.settings["model"], config["scaffold"], len(calls), ended, fenced, parse, tokens)]
+
+
+def parses(code: str) -> bool:
+    """Whether the text is a program, and not nothing."""
+    try:
+        return bool(ast.parse(code).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def candidate_rows(run: Run) -> list[tuple[object, ...]]:
+    """Per task; the seed solution itself is no candidate."""
+    config = RunConfig.of(run.settings["config"])
+    found = []
+    for task in find_tasks(list(config.tasks), config.preset):
+        _, seed = seed_measured(task, usable("auto").name)
+        rows = [r for r in run.rows("evaluations.jsonl") if (r["task"], r["split"]) == (task.name, "train")]
+        kinds = Counter(kind(Evaluation.of(row), seed.score) for row in rows if row["sha"] != seed.sha)
+        found.append((run.path.name, task.name, kinds.total(), *(kinds[name] for name in CANDIDATES[3:])))
+    return found
+
+
+def kind(found: Evaluation, seed_score: float) -> str:
+    if any("does not parse" in o.detail or "no program" in o.detail for o in found.outcomes):
+        return "do not parse"
+    if any(o.status != "scored" for o in found.outcomes):
+        return "fail"
+    return "beat the seed" if found.score > seed_score else "run without gain"
+
+
+def gain_rows(run: Run) -> list[tuple[object, ...]]:
+    """Per version and split: all tasks together, then each of them."""
+    found: list[tuple[object, ...]] = []
+    for (version, split), rows in run.outcomes.groupby(["version", "split"], sort=True):
+        gains = {task: list(of.utility - of.seed_utility) for task, of in rows.groupby("task")}
+        seeds, calls = rows.groupby("task").seed_utility.mean(), rows.groupby("task").llm_calls.mean()
+        of_tasks = {task: (seeds[task], calls[task], {task: values}) for task, values in gains.items()}
+        for name, (seed, asked, some) in {"all": (seeds.mean(), calls.mean(), gains), **of_tasks}.items():
+            mean, interval = estimate(some)
+            n = sum(map(len, some.values()))
+            cells = f"{seed:.4f}", f"{mean:+.4f}", interval, f"{asked:.1f}"
+            found.append((run.path.name, version, split, name, n, *cells))
+    return found
+
+
+def estimate(gains: Mapping[str, Sequence[float]]) -> tuple[float, str]:
+    """Mean of the tasks' means, and its 95 % t interval."""
+    from scipy import stats
+
+    runs = [ImproverRun(task, i, "ok", utility=gain) for task, values in gains.items() for i, gain in enumerate(values)]
+    score = Score.of(runs)
+    if score.stderr is None:
+        return score.mean, "none (n=1)"
+    half = stats.t.ppf(0.975, score.n - len(gains)) * score.stderr
+    return score.mean, f"[{score.mean - half:+.4f}, {score.mean + half:+.4f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,10 +45,11 @@ def replay(means: Means, asked: str, tell: Callable[[str], None], notify: Callab
     again at all.
     """
     run = checked_run(means.out)
-    comparing = Comparing(means.out)
+    breaks = check_seal(means.out)[1]
+    comparing = Comparing(means.out, breaks)
     if comparing.tail:
         tell("the unit in which the run was cut short has no end and is left out")
-    problems = [str(b) for b in check_seal(means.out)[1]]
+    problems = [str(b) for b in breaks]
     plan = _plan(run, means, comparing, asked)
     recorded = RunConfig.of(run["config"]).sandbox
     if plan.config.sandbox != recorded:

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stop.records import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
+from stop.chain import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
 from stop.settings import RunConfig
 
 if TYPE_CHECKING:

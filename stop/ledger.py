@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stop.cache import Answers
+from stop.chain import CHAINED, Break, Record, finished_units, read_lines, read_run, read_timing
 from stop.lineage import Decision, Lineage, Version
-from stop.records import CHAINED, Break, Record, Records, finished_units, read_lines, read_run, read_timing
+from stop.records import Records
 
 MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind")  # not in the chained lines
 

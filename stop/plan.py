@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stop.chain import FORMAT, BadFolder, Record, read_run
 from stop.frames import checked_run
-from stop.records import FORMAT, BadFolder, Record, read_run
 from stop.sandbox import LEVELS, SandboxError, usable
 from stop.scaffold import Scaffold
 from stop.settings import RunConfig

@@ -1,7 +1,7 @@
 """A recorded run, run again from its records alone: `python -m stop.run --replay`.
 
-Owns: comparing. Calls no model, measures no solution, writes nothing. Does not own: the loop (improve), the records
-(records).
+Owns: comparing. Calls no model, measures no solution, writes nothing. Does not own: the loop (improve), what the
+folder holds (chain).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from stop.budget import RunMeter
 from stop.cache import Answers, Missing
+from stop.chain import BadFolder, Record, check_seal, read_source
 from stop.frames import checked_run
 from stop.improve import Recursion
 from stop.ledger import Comparing, Differs
 from stop.model import Request
 from stop.plan import Means, Plan, level
-from stop.records import BadFolder, Record, check_seal, read_source
 from stop.sandbox import Sandbox, usable
 from stop.scaffold import Scaffold
 from stop.session import bench

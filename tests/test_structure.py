@@ -21,7 +21,7 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"rewrite", "utility"},
     {"cache", "scorer", "lineage"},
     {"sandbox", "model", "records"},
-    {"task"},
+    {"task", "chain"},
     {"scaffold", "budget", "draw", "settings"},
     {"syntax", "neutral"},
 ]

@@ -49,7 +49,7 @@ def reply_row(run: Run) -> list[tuple[object, ...]]:
     calls, config = run.rows("calls.jsonl"), run.settings["config"]
     ended = ", ".join(f"{n} {reason}" for reason, n in run.stop_reasons.items())
     fenced = sum("```" in call["reply"] for call in calls)
-    parse = sum(parses(extract_code(call["reply"])) for call in calls)
+    parse = sum(map(parses, extract_code([call["reply"] for call in calls])))
     tokens = sum(call["output_tokens"] for call in calls)
     return [(run.path.name, run.settings["model"], config["scaffold"], len(calls), ended, fenced, parse, tokens)]
 

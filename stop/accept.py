@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stop.chain import Record
 from stop.lineage import ImproverRun, Score, Status
-from stop.records import Record
 
 
 @dataclass(frozen=True)

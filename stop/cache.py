@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stop.budget import RunMeter
+from stop.chain import BadFolder, Record
 from stop.model import LanguageModel, ModelError, Reply, Request, Turn
 from stop.model.remote import RemoteModel
-from stop.records import FULL, BadFolder, CannotWrite, Record, Records
+from stop.records import FULL, CannotWrite, Records
 from stop.scaffold import sha
 from stop.syntax import MAX_SOURCE_CHARS
 

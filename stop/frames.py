@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stop.budget import SpentBefore
-from stop.records import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
+from stop.chain import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
 from stop.settings import RunConfig
 
 if TYPE_CHECKING:

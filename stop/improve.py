@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stop.accept import RULES, Verdict
+from stop.chain import Record
 from stop.choose import POLICIES
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
 from stop.lineage import Decision, ImproverRun, Score, Spent, Version
 from stop.meta import Bench, Exam, MetaUtility
-from stop.records import Record
 from stop.rewrite import Handles, Rewritten
 from stop.scaffold import BadScaffold, Scaffold, canonical, sha
 

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 from stop.budget import SpentBefore
 from stop.cache import Answers
+from stop.chain import CHAINED, Break, Record, finished_units, read_lines, read_run, read_timing
 from stop.lineage import Decision, Lineage, Version
-from stop.records import CHAINED, Record, Records, finished_units, read_lines, read_run, read_timing
+from stop.records import Records
 
 MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind")  # not in the chained lines
 
@@ -117,10 +118,13 @@ class Differs(Exception):
 class Comparing:
     """Compares with a run folder, in order, and writes nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, breaks: Sequence[Break]) -> None:
+        """breaks: where the folder's chain or seal does not hold."""
         self.lineage = Lineage()
         self.rows = {name: read_lines(path / name)[0] for name in CHAINED}
-        self.tail = _cut_tail(self.rows, path)
+        lost = any(b.file == "decisions.jsonl" and not b.torn for b in breaks)
+        finished = finished_units(self.rows["decisions.jsonl"], read_run(path))
+        self.tail = not lost and _cut_tail(self.rows, finished)
         self._next = dict.fromkeys(CHAINED, 0)
 
     def open(self, answers: Answers) -> None:
@@ -162,7 +166,7 @@ class Comparing:
     def _compare(self, name: str, made: Record) -> None:
         number = self._next[name]
         self._next[name] += 1
-        if number >= len(self.rows[name]):
+        if all(row["unit"] != made["unit"] for row in self.rows[name][number:]):
             raise Differs(f"{name} line {number + 1}: {describe(name, made)} is missing")
         found = {k: v for k, v in self.rows[name][number].items() if k != "prev"}
         made = json.loads(json.dumps(made))
@@ -178,12 +182,13 @@ def _on_test(outcomes: Sequence[Record]) -> set[int]:
     return {row["version"] for row in outcomes if row["split"] == "test"}
 
 
-def _cut_tail(rows: dict[str, list[Record]], path: Path) -> bool:
-    """Leaves out the rows of a unit that was cut short."""
-    finished = finished_units(rows["decisions.jsonl"], read_run(path))
-    before = sum(map(len, rows.values()))
-    rows.update({name: [r for r in found if r["unit"] in finished] for name, found in rows.items()})
-    return sum(map(len, rows.values())) < before
+def _cut_tail(rows: dict[str, list[Record]], finished: set[str]) -> bool:
+    """Leaves out the rows of the unit that was cut short: without its end, and nothing was recorded behind it."""
+    units = [list(dict.fromkeys(row["unit"] for row in found)) for found in rows.values()]
+    followed = {unit for found in units for unit in found[:-1]}
+    cut = {unit for found in units for unit in found} - followed - finished
+    rows.update({name: [r for r in found if r["unit"] not in cut] for name, found in rows.items()})
+    return bool(cut)
 
 
 def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Record]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from stop.records import Record
+from stop.chain import Record
 
 Status = Literal[
     "seed", "kept", "not_better", "indecisive", "failed", "canary_failed", "pending", "rejected", "rolled_back", "draft"

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.arguments import BUDGETS
+from stop.chain import FORMAT, BadFolder, Record, read_run
 from stop.frames import checked_run
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
-from stop.records import FORMAT, BadFolder, Record, read_run
 from stop.sandbox import LEVELS, SandboxError, usable
 from stop.scaffold import Scaffold
 from stop.settings import RunConfig

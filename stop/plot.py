@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.checked(argv)
     import stop
-    from stop.records import BadFolder
+    from stop.chain import BadFolder
 
     try:
         run = stop.load(arguments.run)

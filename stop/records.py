@@ -1,8 +1,7 @@
-"""The run folder: append-only files, a chain over their lines, a seal over the files.
+"""A run folder opened for writing: append-only files, whole units, the seal when it is closed.
 
-Owns: writing so that a kill or a full disk at any moment loses nothing finished, reading with the chain checked, the
-lock of a folder.
-Does not own: what a record means (lineage), how it is shown.
+Owns: writing so that a kill or a full disk at any moment loses nothing finished, the lock of a folder.
+Does not own: reading and checking (chain), what a record means (lineage), how it is shown.
 
 A *unit* is what is recorded as a whole: scoring the seed, one step, one look at test. While it runs, every reply and
 evaluation is put into pending.jsonl before it is used; when it ends, its records are appended in an order that does not
@@ -15,38 +14,31 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-FORMAT = 1
-CHAINED = ("calls.jsonl", "evaluations.jsonl", "outcomes.jsonl", "incidents.jsonl", "lineage.jsonl", "decisions.jsonl")
-FOLDERS = ("sources", "solutions", "texts")
+from stop.chain import (
+    CHAINED,
+    FOLDERS,
+    GIVE_UP,
+    BadFolder,
+    Record,
+    check_ends,
+    check_seal,
+    digests,
+    encode,
+    link,
+    read_lines,
+    read_pending,
+    read_run,
+    read_source,
+)
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNIT = re.compile(rb'\{"unit":"([^"]*)"')  # how every chained line begins
-GIVE_UP = "The run cannot go on from it; start another with --out."
-NEEDED: dict[str, tuple[str, ...]] = {  # what is read of a line in any case: a file made by hand may lack it
-    "calls.jsonl": ("unit", "key", "reply"),
-    "evaluations.jsonl": ("unit", "key"),
-    "outcomes.jsonl": ("unit", "version", "split"),
-    "incidents.jsonl": ("unit",),
-    "lineage.jsonl": ("unit", "id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility",
-                      "stderr", "n", "llm_calls", "input_tokens", "output_tokens", "usd", "detail"),
-    "decisions.jsonl": ("unit", "id"),
-    "pending.jsonl": ("unit", "key", "kind"),
-}  # fmt: skip
-Record = dict[str, Any]
-
-
-class BadFolder(ValueError):
-    """A run folder that cannot be used; the message is one line that names the file and the next step."""
 
 
 class Busy(BadFolder):
@@ -68,29 +60,6 @@ def writing(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {error.strerror or error}. What was finished is kept. "
             f"{step}, then give the same command again."
         ) from error
-
-
-@dataclass(frozen=True)
-class Break:
-    """Where the chain or the seal does not hold."""
-
-    file: str
-    line: int  # from 1
-    why: str
-    torn: bool = False  # the last line, cut short as by a kill
-
-    def __str__(self) -> str:
-        return f"{self.file} line {self.line}: {self.why}"
-
-
-def encode(record: Record) -> bytes:
-    """One line, without its end: compact JSON in insertion order, ASCII, so that equal records are equal bytes."""
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
-
-
-def link(line: bytes) -> str:
-    """What the next line carries as `prev`."""
-    return hashlib.sha256(line).hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -127,83 +96,9 @@ def append_whole(path: Path, data: bytes, *, sync: bool = False) -> None:
         os.close(file)
 
 
-def read_run(path: Path) -> Record:
-    """run.json. Raises OSError or ValueError."""
-    found = json.loads((path / "run.json").read_bytes())
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    return found
-
-
-def read_timing(path: Path) -> list[Record]:
-    """Seconds and money really spent, in whole lines. Raises BadFolder for a line that is damaged."""
-    file = path / "timing.jsonl"
-    found = []
-    for number, line in enumerate(file.read_bytes().split(b"\n")[:-1] if file.is_file() else [], 1):
-        record = _parsed(line)
-        if record is None:
-            raise BadFolder(f"{path}: timing.jsonl line {number}: not a record. Remove that line and try again.")
-        found.append(record)
-    return found
-
-
-def finished_units(decisions: Iterable[Record], run: Record) -> set[str]:
-    """The units that were recorded to their end: by their decision, or in run.json for a look at test."""
-    return {row["unit"] for row in decisions} | {look["unit"] for look in run["looks"]["test"] if look["done"]}
-
-
 def write_run(path: Path, run: Record) -> None:
     """Replaces run.json as a whole."""
     write_whole(path / "run.json", json.dumps(run, indent=1).encode())
-
-
-def read_source(path: Path, sha: str) -> str:
-    """The text of a scaffold. Raises BadFolder if it is missing or was edited: its name is its content's."""
-    file = path / "sources" / f"{sha}.py"
-    data = file.read_bytes() if file.is_file() else b""
-    if not file.is_file() or hashlib.sha256(data).hexdigest()[:12] != sha:
-        why = "was edited" if file.is_file() else "is missing"
-        raise BadFolder(f"{path}: sources/{sha}.py {why}. The run cannot go on or be shown without it.")
-    return data.decode("utf-8", "surrogatepass")
-
-
-def _edited_texts(path: Path) -> list[Break]:
-    """The texts, solutions and sources that are not what their names say."""
-    files = [f for name in FOLDERS for f in sorted((path / name).glob("*")) if f.suffix != ".part"]
-    wrong = [f for f in files if hashlib.sha256(f.read_bytes()).hexdigest()[:12] != f.stem]
-    return [Break(f"{f.parent.name}/{f.name}", 1, "is not what its name says: it was edited") for f in wrong]
-
-
-def read_lines(path: Path) -> tuple[list[Record], Break | None]:
-    """The records of a chained file up to the first line that does not hold, and where that is."""
-    if not path.is_file():
-        return [], None
-    records: list[Record] = []
-    prev = ""
-    *lines, rest = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        record = _parsed(line)
-        if record is None:
-            return records, Break(path.name, number, "not a whole record", torn=number == len(lines) and not rest)
-        if record.get("prev") != prev:
-            return records, Break(
-                path.name, number, "does not continue the line before it: a record was edited or removed"
-            )
-        lacking = [key for key in NEEDED.get(path.name, ()) if key not in record]
-        if lacking:
-            return records, Break(path.name, number, f"lacks {lacking[0]!r}: it was not made by a run")
-        prev = link(line)
-        records.append(record)
-    return records, Break(path.name, len(lines) + 1, "not a whole record", torn=True) if rest else None
-
-
-def _parsed(line: bytes) -> Record | None:
-    """The object of a line; None if it holds none."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 class Records:
@@ -259,32 +154,14 @@ class Records:
         for broken in check_seal(self.path)[1]:
             if not broken.torn:
                 raise BadFolder(f"{self.path}: {broken}. {GIVE_UP}")
-        self._check_finished(torn)
-        self._pending, self._pending_torn = _pending_lines(self.path)
+        run = read_run(self.path) if not self.new else {"looks": {"test": []}}
+        check_ends(self.path, self.rows, run, torn)
+        self._pending, self._pending_torn = read_pending(self.path)
         for row in self.rows["lineage.jsonl"]:
             read_source(self.path, row["sha"])
         for name in [*torn, *["pending.jsonl"] * self._pending_torn]:
             self.notices.append(f"{name}: its last line was not whole and is cut off")
         return torn
-
-    def _check_finished(self, torn: Sequence[str]) -> None:
-        """A kill tears no line of a finished unit, whose decision is written last: that is damage. Raises BadFolder."""
-        run = read_run(self.path) if not self.new else {"looks": {"test": []}}
-        finished = finished_units(self.rows["decisions.jsonl"], run)
-        for name in torn:
-            unit = UNIT.match((self.path / name).read_bytes().rpartition(b"\n")[2])
-            if unit is not None and unit[1].decode("utf-8", "replace") in finished:
-                raise BadFolder(f"{self.path}: {name}: the last line, of a finished unit, is not whole. {GIVE_UP}")
-        for name in CHAINED:
-            units = list(dict.fromkeys(row["unit"] for row in self.rows[name]))
-            last = max((i for i, unit in enumerate(units) if unit in finished), default=-1)
-            for unit in units[:last]:
-                if unit not in finished:
-                    raise BadFolder(f"{self.path}: {name}: {unit!r} has no end, though later units have. {GIVE_UP}")
-        versions = {row["id"] for row in self.rows["lineage.jsonl"]}
-        for row in self.rows["decisions.jsonl"]:
-            if row["id"] not in versions:
-                raise BadFolder(f"{self.path}: lineage.jsonl: version {row['id']} is missing. {GIVE_UP}")
 
     def _cut_timing(self) -> None:
         """A line that a kill cut short is measured time, and no loss."""
@@ -385,7 +262,7 @@ class Records:
         with self._writing():
             if self._sat:
                 self._append_timing([{"kind": "rest"}])
-            write_whole(self.path / "seal.json", json.dumps(_digests(self.path), indent=1).encode())
+            write_whole(self.path / "seal.json", json.dumps(digests(self.path), indent=1).encode())
 
     @contextlib.contextmanager
     def _whole_or_not(self) -> Iterator[None]:
@@ -436,19 +313,6 @@ class Records:
         write_whole(self.path / "pending.jsonl", b"".join(encode(r) + b"\n" for r in records))
 
 
-def _pending_lines(path: Path) -> tuple[list[Record], bool]:
-    """The lines of pending.jsonl, and whether a torn last one was left out: it was never used. Raises BadFolder."""
-    file = path / "pending.jsonl"
-    *lines, rest = file.read_bytes().split(b"\n") if file.is_file() else [b""]
-    found = []
-    for number, line in enumerate(lines, 1):
-        record = _parsed(line)
-        if record is None or not all(key in record for key in NEEDED[file.name]):
-            raise BadFolder(f"{path}: {file.name} line {number}: not a whole record. {GIVE_UP}")
-        found.append(record)
-    return found, bool(rest)
-
-
 def _make_folders(path: Path) -> list[Path]:
     """Makes the folder and those above it; gives back the ones that it made, the lowest first."""
     made: list[Path] = []
@@ -485,39 +349,3 @@ def _locked(path: Path) -> int:
         os.close(folder)
         raise Busy(f"{path} is in use by another process. Wait for it, or give another --out.") from None
     return folder
-
-
-def _digests(path: Path) -> dict[str, Record]:
-    found = {}
-    for name in (*CHAINED, "run.json"):
-        if (path / name).is_file():
-            data = (path / name).read_bytes()
-            found[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "lines": data.count(b"\n")}
-    return found
-
-
-def check_seal(path: Path) -> tuple[str, list[Break]]:
-    """('whole' | 'open' | 'none' | 'broken', breaks). Open: lines were added since, as after a kill."""
-    breaks = [b for b in (read_lines(path / name)[1] for name in CHAINED) if b is not None]
-    breaks += _edited_texts(path)  # their names are their seals
-    if not (path / "seal.json").is_file():
-        return ("broken" if breaks else "none"), breaks
-    seal = _parsed((path / "seal.json").read_bytes())
-    if seal is None or not all(isinstance(s, dict) and {"sha256", "bytes", "lines"} <= set(s) for s in seal.values()):
-        return "broken", [*breaks, Break("seal.json", 1, "not a whole record")]
-    open_end = False
-    for name, sealed in seal.items():
-        data = (path / name).read_bytes() if (path / name).is_file() else b""
-        if hashlib.sha256(data[: sealed["bytes"]]).hexdigest() == sealed["sha256"]:
-            open_end |= len(data) > sealed["bytes"]
-        elif name == "run.json":
-            breaks.append(Break(name, 1, "edited since it was sealed"))
-        elif not any(b.file == name and not b.torn for b in breaks):
-            lines = data.count(b"\n")
-            why = (
-                f"sealed with {sealed['lines']} lines, found {lines}"
-                if lines < sealed["lines"]
-                else "edited since sealed"
-            )
-            breaks.append(Break(name, min(lines + 1, sealed["lines"]), why))
-    return ("broken" if breaks else "open" if open_end else "whole"), breaks

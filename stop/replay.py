@@ -1,7 +1,7 @@
 """A recorded run, run again from its records alone: `python -m stop.run --replay`.
 
-Owns: comparing. Calls no model, measures no solution, writes nothing. Does not own: the loop (improve), the records
-(records).
+Owns: comparing. Calls no model, measures no solution, writes nothing. Does not own: the loop (improve), what the
+folder holds (chain).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 
 from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, Missing
+from stop.chain import BadFolder, Record, check_seal, read_source
 from stop.frames import checked_run
 from stop.improve import Recursion
 from stop.ledger import Comparing, Differs
 from stop.model import Request
 from stop.plan import Means, Plan, level
-from stop.records import BadFolder, Record, check_seal, read_source
 from stop.sandbox import Sandbox, usable
 from stop.scaffold import Scaffold
 from stop.session import bench
@@ -45,10 +45,11 @@ def replay(means: Means, asked: str, tell: Callable[[str], None], notify: Callab
     again at all.
     """
     run = checked_run(means.out)
-    comparing = Comparing(means.out)
+    breaks = check_seal(means.out)[1]
+    comparing = Comparing(means.out, breaks)
     if comparing.tail:
         tell("the unit in which the run was cut short has no end and is left out")
-    problems = [str(b) for b in check_seal(means.out)[1]]
+    problems = [str(b) for b in breaks]
     plan = _plan(run, means, comparing, asked)
     recorded = RunConfig.of(run["config"]).sandbox
     if plan.config.sandbox != recorded:

@@ -35,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _wrong("--out and --cache take a folder, not an empty text. Is a variable unset?", WRONG_USAGE)
     if arguments.unsafe_no_sandbox:
         print(UNSAFE, file=sys.stderr)
+    from stop.chain import BadFolder
     from stop.model import ModelError, UnknownModel
-    from stop.records import BadFolder, CannotWrite
+    from stop.records import CannotWrite
     from stop.sandbox import SandboxError
     from stop.scaffold import BadScaffold, UnknownScaffold
     from stop.task import BadTask, UnknownPreset, UnknownTask
@@ -119,9 +120,9 @@ def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
 
 def _run(plan: Plan, resumed: bool) -> int:
     from stop.budget import RunBudgetSpent
+    from stop.chain import BadFolder
     from stop.closing import block, finished
     from stop.progress import Progress
-    from stop.records import BadFolder
     from stop.session import Session
     from stop.task import BadTask
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from stop.budget import RunMeter
 from stop.cache import Answers, SharedReplies, usual_folder
+from stop.chain import BadFolder, read_run, read_source
 from stop.frames import Run, load
 from stop.improve import Recursion
 from stop.ledger import Writing
@@ -27,7 +28,7 @@ from stop.meta import TRAIN_BLOCK, Bench
 from stop.model import LanguageModel, Reply, Request, open_model
 from stop.model.remote import MOST_IN_FLIGHT, RemoteModel, costs_money
 from stop.plan import Means, Plan, check_budget, check_out, check_same, level, other_packages
-from stop.records import BadFolder, CannotWrite, Records, read_run, read_source
+from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import Scaffold, read_scaffold
 from stop.scorer import Scorer

@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.checked(argv)
     import stop
+    from stop.chain import BadFolder
     from stop.neutral import neutral
-    from stop.records import BadFolder
 
     try:
         run = stop.load(arguments.run)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stop.cache import Answers, evaluation_key
+from stop.chain import Record
 from stop.draw import instance_seed
-from stop.records import Record
 from stop.sandbox import Child, Limits, Ran, Sandbox, Text, unless_lost
 from stop.scaffold import canonical, digest, sha
 from stop.scorer import Scorer

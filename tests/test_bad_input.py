@@ -12,7 +12,8 @@ import pytest
 from conftest import Said, contents, records
 
 from stop.cache import Answers
-from stop.records import Records, encode, link
+from stop.chain import encode, link
+from stop.records import Records
 from stop.sandbox import Sandbox
 from stop.scorer import Scorer
 from stop.task import FILES, BadTask, read_task

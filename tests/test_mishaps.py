@@ -18,7 +18,8 @@ import pytest
 from conftest import TASKS, Background, Said, answered, children, contents, records
 
 from stop.cache import Answers
-from stop.records import CHAINED, CannotWrite, Records, read_lines
+from stop.chain import CHAINED, read_lines
+from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox
 from stop.scorer import Scorer
 from stop.task import read_task

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Background, Said, answered, contents, records
 
-from stop.records import Record, check_seal
+from stop.chain import Record, check_seal
 
 SEED = 20231003
 NAMES = ("calls.jsonl", "evaluations.jsonl", "pending.jsonl")

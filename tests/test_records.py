@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stop.records import NEEDED, BadFolder, Busy, Records, check_seal, link, read_lines
+from stop.chain import NEEDED, BadFolder, check_seal, link, read_lines
+from stop.records import Busy, Records
 from stop.scaffold import sha
 
 EMPTY = sha("")

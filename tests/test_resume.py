@@ -157,7 +157,8 @@ def test_a_replay_reproduces_writes_nothing_and_asks_no_model(
         ("evaluations.jsonl", 4, "evaluations.jsonl: the evaluation of solution "),
         ("outcomes.jsonl", 1, "outcomes.jsonl line 2: "),
         ("lineage.jsonl", -1, "version 2"),
-        ("decisions.jsonl", 1, "is recorded but was not made"),
+        ("decisions.jsonl", 1, "decisions.jsonl line 2: decision on version 1 is missing"),
+        ("decisions.jsonl", -1, "decisions.jsonl line 3: decision on version 2 is missing"),
     ],
 )
 def test_a_replay_names_the_record_that_is_missing(
@@ -170,6 +171,35 @@ def test_a_replay_names_the_record_that_is_missing(
     assert main(["--replay", "--out", str(out)]) == 1
     found = capsys.readouterr()
     assert said in found.err and "replay" in found.out
+
+
+def without_last_decisions(number: int, run_folder: Path, out: Path) -> Path:
+    """A copy without seal and look at test: for 1, as a kill leaves a folder just before the decision of step 2."""
+    shutil.copytree(run_folder, out)
+    run = json.loads((out / "run.json").read_text())
+    run["looks"]["test"] = []
+    (out / "run.json").write_text(json.dumps(run))
+    (out / "seal.json").unlink()
+    for path in out.glob("*.jsonl"):
+        kept = [line for line in path.read_bytes().splitlines(keepends=True) if b'"unit":"test ' not in line]
+        path.write_bytes(b"".join(kept[:-number] if path.name == "decisions.jsonl" else kept))
+    return out
+
+
+def test_a_replay_leaves_out_the_step_that_a_kill_cut_short(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = without_last_decisions(1, small_run, tmp_path / "copy")
+    assert main(["--replay", "--out", str(out)]) == 0
+    assert "the unit in which the run was cut short has no end and is left out" in "".join(capsys.readouterr())
+
+
+def test_a_replay_names_a_lost_decision_before_the_step_that_a_kill_cut_short(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = without_last_decisions(2, small_run, tmp_path / "copy")
+    assert main(["--replay", "--out", str(out)]) == 1
+    assert "decisions.jsonl line 2: decision on version 1 is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("folder", ["texts", "solutions"])

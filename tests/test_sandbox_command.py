@@ -69,6 +69,30 @@ def test_wrong_usage_is_one_clear_line_and_exit_two(
     assert said in printed and printed.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--sandbox", "landlok"], "no sandbox level 'landlok'; nearest: landlock; found: auto, "),
+        (["--sanbox", "auto"], "no option --sanbox. Nearest: --sandbox."),
+        (["--cpu-seconds", "soon"], "--cpu-seconds: invalid float value: 'soon'"),
+        (["PROGRAM", "other.py"], "unexpected argument 'other.py'"),
+    ],
+)
+def test_an_option_that_is_none_is_one_clear_line_and_exit_two(
+    program: str, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([program if one == "PROGRAM" else one for one in arguments])
+    printed = capsys.readouterr().err
+    assert said in printed and printed.count("\n") == 1 and printed.startswith("python -m stop.sandbox: ")
+
+
+def test_the_help_tells_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "Exit status: 0 " in capsys.readouterr().out
+
+
 def test_the_self_test_prints_each_probe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--self-test", "--sandbox", "landlock"]) == 0
     printed = capsys.readouterr().out

@@ -15,15 +15,15 @@ MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (
 LAYERS = [  # a module may import from its own line and from those below it
     {"run", "show", "plot", "tasks", "models", "__init__"},
     {"replay"},
-    {"session", "closing", "forecast", "progress", "arguments"},
+    {"session", "closing", "forecast", "progress"},
     {"plan", "improve"},
     {"frames", "meta", "ledger", "choose", "accept"},
     {"rewrite", "utility"},
     {"cache", "scorer", "lineage"},
     {"sandbox", "model", "records"},
-    {"task"},
+    {"task", "chain"},
     {"scaffold", "budget", "draw", "settings"},
-    {"syntax", "neutral"},
+    {"syntax", "neutral", "arguments"},
 ]
 
 

@@ -36,23 +36,23 @@ def checked(base_url: str, *, has_key: bool) -> str:
 
 def is_private(base_url: str) -> bool:
     """Whether the server is on this machine or in a private network, as far as the address alone can tell."""
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_private
+    address = _address(base_url)
+    return address is not None and (address.is_loopback or address.is_private)
 
 
 def is_loopback(base_url: str) -> bool:
     """Whether the server is on this machine: no proxy stands between."""
+    address = _address(base_url)
+    return address is not None and address.is_loopback
+
+
+def _address(base_url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for a host that has a name, other than localhost."""
     host = urlsplit(base_url).hostname or ""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        return False
+        return None
 
 
 def without_version(base_url: str) -> str:

@@ -8,32 +8,26 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from stop.model import Reply, Request, UnknownModel
-from stop.model.address import checked, is_private, without_version
-from stop.model.client import ANTHROPIC, Client, read_key
+from stop.model import Reply, Request
+from stop.model.address import is_private, without_version
+from stop.model.client import ANTHROPIC, Client
 from stop.model.failures import Server, unreadable
 from stop.model.prefix import Prefixes
-from stop.model.prices import FREE, price_of
+from stop.model.provider import Provider
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
-KEY = "ANTHROPIC_API_KEY"
-OWN_URL = "https://api.anthropic.com"
+PROVIDER = Provider("anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com", without_version)
 STOPS = {"end_turn": "end", "stop_sequence": "end", "model_context_window_exceeded": "max_tokens"}
 
 
 def open_anthropic(name: str, base_url: str = "") -> RemoteModel:
     """The model of that name. Raises UnknownModel if the key is missing, or the address is none."""
-    key, id = read_key(KEY), f"anthropic/{name}"
-    base_url = checked(base_url, has_key=bool(key))
-    url = without_version(base_url) or OWN_URL
-    if url != OWN_URL:
-        wire = AnthropicWire(name, Server(id, url, KEY, key))
-        return RemoteModel(id, base_url, wire, FREE if is_private(url) else None)
-    if not key:
-        raise UnknownModel(f"{id} needs a key: set {KEY}, or give the --base-url of a server of yours.")
-    wire = AnthropicWire(name, Server(id, url, KEY, key), takes_temperature=False, caches_prompts=True)
-    return RemoteModel(id, base_url, wire, price_of(id))
+
+    def wire(server: Server, own: bool) -> AnthropicWire:
+        return AnthropicWire(name, server, takes_temperature=not own, caches_prompts=own)
+
+    return PROVIDER.open(name, base_url, wire)
 
 
 class AnthropicWire:

@@ -32,6 +32,11 @@ def read_key(variable: str) -> str:
     return key
 
 
+def usual_timeout_seconds(base_url: str) -> float:
+    """How long one attempt at such a server may take."""
+    return PRIVATE_TIMEOUT_SECONDS if is_private(base_url) else API_TIMEOUT_SECONDS
+
+
 @dataclass(frozen=True)
 class Sdk:
     """A client's module and class, and the HTTP library that it is built on."""
@@ -55,8 +60,7 @@ class Client:
     def __init__(self, sdk: Sdk, server: Server, timeout_seconds: float = 0.0) -> None:
         """timeout_seconds: of one attempt; 0: as is usual for such a server."""
         self._sdk, self._server = sdk, server
-        usual = PRIVATE_TIMEOUT_SECONDS if is_private(server.base_url) else API_TIMEOUT_SECONDS
-        self._timeout_seconds = timeout_seconds or usual
+        self._timeout_seconds = timeout_seconds or usual_timeout_seconds(server.base_url)
         self._idle: deque[Any] = deque()  # the one used last comes first: its connection is alive
         self._all: list[Any] = []
         self._tls: Any = None

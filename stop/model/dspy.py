@@ -14,14 +14,13 @@ from typing import Any
 
 from stop.model import ModelRefused, Reply, Request
 from stop.model.address import checked, is_private, with_version
-from stop.model.client import API_TIMEOUT_SECONDS, PRIVATE_TIMEOUT_SECONDS
+from stop.model.client import usual_timeout_seconds
 from stop.model.failures import Server, Unfit, of_status, unreadable
-from stop.model.openai import takes_temperature
+from stop.model.openai import STOPS, takes_temperature
 from stop.model.prices import FREE, price_of
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.retry import Fault
 
-STOPS = {"stop": "end", "length": "max_tokens", "content_filter": "refusal"}
 _UNREACHABLE = re.compile(r"refused|resolve|resolution|not known|unreachable", re.I)
 _SECRETS = ("_KEY", "_TOKEN", "_SECRET")  # how the variables are called that hold what must not be shown
 
@@ -43,8 +42,7 @@ class DspyWire:
         refuses = provider == "anthropic" or (provider == "openai" and not takes_temperature(model))
         self.takes_temperature = bool(server.base_url) or not refuses
         self._name, self._server = name, server
-        usual = PRIVATE_TIMEOUT_SECONDS if is_private(server.base_url) else API_TIMEOUT_SECONDS
-        self._timeout_seconds = timeout_seconds or usual
+        self._timeout_seconds = timeout_seconds or usual_timeout_seconds(server.base_url)
         self._made: Any = None
         self._lock = threading.Lock()
 

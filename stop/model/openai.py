@@ -8,32 +8,27 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from stop.model import Reply, Request, UnknownModel
-from stop.model.address import checked, is_private, with_version
-from stop.model.client import OPENAI, Client, read_key
+from stop.model import Reply, Request
+from stop.model.address import is_private, with_version
+from stop.model.client import OPENAI, Client
 from stop.model.failures import Server, unreadable
-from stop.model.prices import FREE, price_of
+from stop.model.provider import Provider
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
-KEY = "OPENAI_API_KEY"
 OWN_URL = "https://api.openai.com/v1"
+PROVIDER = Provider("openai", "OPENAI_API_KEY", OWN_URL, with_version)
 STOPS = {"stop": "end", "length": "max_tokens", "content_filter": "refusal"}
 _TAKES_TEMPERATURE = re.compile(r"(ft:)?(gpt-3\.5|gpt-4|chatgpt-4)")  # of OpenAI's own; those that reason do not
 
 
 def open_openai(name: str, base_url: str = "") -> RemoteModel:
     """The model of that name. Raises UnknownModel if the key is missing, or the address is none."""
-    key, id = read_key(KEY), f"openai/{name}"
-    base_url = checked(base_url, has_key=bool(key))
-    url = with_version(base_url) or OWN_URL
-    if url != OWN_URL:
-        wire = OpenAIWire(name, Server(id, url, KEY, key))
-        return RemoteModel(id, base_url, wire, FREE if is_private(url) else None)
-    if not key:
-        raise UnknownModel(f"{id} needs a key: set {KEY}, or give the --base-url of a server of yours.")
-    wire = OpenAIWire(name, Server(id, url, KEY, key), takes_temperature=takes_temperature(name))
-    return RemoteModel(id, base_url, wire, price_of(id))
+
+    def wire(server: Server, own: bool) -> OpenAIWire:
+        return OpenAIWire(name, server, takes_temperature=not own or takes_temperature(name))
+
+    return PROVIDER.open(name, base_url, wire)
 
 
 def takes_temperature(name: str) -> bool:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stop.sandbox import LEVELS, Limits, Probe, Ran, Sandbox, SandboxError, Text, levels, wire
+from stop.arguments import SANDBOX, WRONG_USAGE, Parser, choice
+from stop.sandbox import Limits, Probe, Ran, Sandbox, SandboxError, Text, levels, wire
 
 UNSAFE_WARNING = "warning: the program runs without a sandbox and may do whatever you may do"
 EXACT_INT = 1 << 53
@@ -20,7 +21,7 @@ EXACT_INT = 1 << 53
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.checked(argv)
     if options.unsafe_no_sandbox:
         print(UNSAFE_WARNING, file=sys.stderr)
     try:
@@ -32,14 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             ran = child.call(options.entry, args, seed=options.seed) if child.loaded.status == "ok" else child.loaded
     except (ValueError, SandboxError) as why:
         print(f"{parser.prog}: {why}", file=sys.stderr)
-        return 2 if isinstance(why, ValueError) else 1
+        return WRONG_USAGE if isinstance(why, ValueError) else 1
     shown = outcome(ran)
     print(json.dumps(shown))
     return 0 if shown["status"] == "ok" else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m stop.sandbox", description="Run one program confined.")
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m stop.sandbox",
+        allow_abbrev=False,
+        description="Run one program confined and print what came of it as one JSON object.",
+        epilog="Exit status: 0 it returned a value (or every probe was blocked), 1 it failed (or a probe gets out) or "
+        "there is no sandbox, 2 wrong usage.",
+    )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the program, a Python file")
     parser.add_argument("--entry", metavar="NAME", help="the function to call")
     parser.add_argument("--input", metavar="JSON", default="[]", help="positional arguments, a JSON list (default [])")
@@ -47,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory-mb", type=int, default=256, metavar="N", help="megabytes of memory (default 256)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random and numpy (default 0)")
     what = "how it is confined: landlock, strict, bwrap, or auto, the first that works here (default auto)"
-    parser.add_argument("--sandbox", choices=("auto", *LEVELS), default="auto", metavar="LEVEL", help=what)
+    parser.add_argument("--sandbox", default="auto", type=choice("sandbox level", SANDBOX), metavar="LEVEL", help=what)
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run it in a plain process, unconfined")
     parser.add_argument("--self-test", action="store_true", help="try to get out, from inside, and print how that went")
     return parser

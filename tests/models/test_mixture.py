@@ -11,7 +11,8 @@ from models.conftest import PRICE, SDKS, ask
 from models.fault_server import FAULTS, mixed
 from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, SharedReplies
-from stop.records import Records, read_timing
+from stop.chain import read_timing
+from stop.records import Records
 
 CALLS, THREADS = 1000, 32
 

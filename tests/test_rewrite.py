@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from stop.draw import Draw
@@ -39,9 +41,10 @@ def handles(prompts: int = 4, uses: int = 48) -> tuple[Handles, list[Request]]:
     """Budgets as in a run; the n-th reply is a program with n ones, the utility is the text's length."""
     asked: list[Request] = []
 
-    def ask(request: Request) -> Reply:
-        asked.append(request)
-        return Reply(f"```python\nx = {'1' * len(asked)}\n```")
+    def ask(requests: Sequence[Request]) -> list[Reply]:
+        before = len(asked)
+        asked.extend(requests)
+        return [Reply(f"```python\nx = {'1' * (before + i)}\n```") for i in range(1, len(requests) + 1)]
 
     utility = UtilityHandle("longer is better", uses, lambda texts: [Judged(len(t or "") / 100, []) for t in texts])
     return Handles(utility, ModelHandle(ask, Draw(0, "train"), prompts, 6, 100)), asked

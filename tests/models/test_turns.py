@@ -8,7 +8,7 @@ import pytest
 
 from models.conftest import CANARY, PRICE, QUICK, SDKS, ask
 from models.fault_server import first
-from stop.budget import RunMeter
+from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, reply_key
 from stop.model import Turn
 from stop.model.anthropic import AnthropicWire
@@ -58,7 +58,8 @@ def test_a_conversation_is_recorded_turn_by_turn_and_its_long_texts_in_texts(tmp
     records = Records(tmp_path)
     answers = Answers(records)
     long = "x" * 300
-    answers.reply(MutationModel(), ask(earlier=(Turn("user", long), EARLIER[1])), RunMeter(0, 0))
+    meter = RunMeter(RunBudget(), SpentBefore())
+    answers.reply(MutationModel(), ask(earlier=(Turn("user", long), EARLIER[1])), meter)
     records.close()
     (call,) = map(json.loads, (tmp_path / "pending.jsonl").read_text().splitlines())
     asked, answered, message = call["messages"]

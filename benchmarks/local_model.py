@@ -38,7 +38,7 @@ class Arm:
 
 
 WHOLE = {"prompts_per_improver_run": 1, "responses_per_prompt": 2}  # a whole program takes a minute a reply
-STEPS = {"generations": 3, "repeats": 2, "test_repeats": 4}
+STEPS = {"generations": 3, "repeats": 2, "test_repeats": 2, "prompts_per_improver_run": 1}
 ARMS = {
     "served-ideas": Arm("served", "ideas", ALL),
     "served-recursion": Arm("served", "ideas", ("maxcut", "three_sat"), STEPS, recursion=True),

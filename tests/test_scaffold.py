@@ -13,9 +13,15 @@ from stop.scaffold import BadScaffold, Scaffold, UnknownScaffold, canonical, rea
 GOOD = "def improve_algorithm(initial_solution, utility, language_model):\n    return initial_solution\n"
 
 
-@pytest.mark.parametrize("name", ["seed", "best_of_n"])
-def test_the_shipped_scaffolds_are_improvers(name: str) -> None:
-    assert read_scaffold(name).sha
+SHIPPED = sorted(path.stem for path in (Path(__file__).parent.parent / "scaffolds").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_scaffolds_are_improvers_that_run_within_their_budgets(name: str, tmp_path: Path) -> None:
+    asked = ["maxcut", "--scaffold", name, "--preset", "local", "--generations", "0", "--repeats", "2"]
+    assert main([*asked, "--budget-calls", "16", "--out", str(tmp_path / "r")]) == 0
+    found = load(tmp_path / "r").outcomes
+    assert list(found["status"]) == ["ok", "ok"] and set(found["llm_calls"]) <= {4, 8}
 
 
 def test_default_values_behind_the_three_parameters_are_allowed() -> None:

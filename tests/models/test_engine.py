@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from models.fault_server import always, first
 from stop.budget import RunBudgetSpent
 from stop.model import ModelRefused, ModelUnavailable, Reply, Request, dspy_lm
 from stop.model.engine import MOST_HISTORY
+from stop.session import begin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRAINSET = [dspy.Example(question=f"{n} + {n}", answer=str(2 * n)).with_inputs("question") for n in range(4)]
@@ -336,3 +338,20 @@ def test_the_example_of_the_readme_runs(serve):
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.stdout == "42\n", ran.stderr
     assert len(server.requests) == 1
+
+
+def test_a_program_on_a_sessions_model_is_charged_to_the_run_and_kept_in_its_folder(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps([fields(answer="6")]))
+    settings = {"model": f"scripted:{script}", "generations": 0, "budget_calls": 2}
+
+    def ask_twice(question: str) -> int:
+        with begin("maxcut", out=tmp_path / "run", **settings) as session, dspy.context(lm=dspy_lm(session.model)):
+            sums = dspy.Predict("question -> answer")
+            assert [sums(question=text).answer for text in ("2 * 3", question)] == ["6", "6"]
+        return sum(row["kind"] == "call" for row in map(json.loads, (tmp_path / "run" / "pending.jsonl").open()))
+
+    assert ask_twice("1 * 6") == 2
+    assert ask_twice("1 * 6") == 2  # known by now
+    with pytest.raises(RunBudgetSpent):
+        ask_twice("3 * 2")

@@ -13,7 +13,7 @@ from stop.model.address import checked, is_private, without_version
 from stop.model.client import ANTHROPIC, Client, read_key
 from stop.model.failures import Server, unreadable
 from stop.model.prefix import Prefixes
-from stop.model.prices import FREE, price_of
+from stop.model.prices import price_elsewhere, price_of
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
@@ -29,7 +29,7 @@ def open_anthropic(name: str, base_url: str = "") -> RemoteModel:
     url = without_version(base_url) or OWN_URL
     if url != OWN_URL:
         wire = AnthropicWire(name, Server(id, url, KEY, key))
-        return RemoteModel(id, base_url, wire, FREE if is_private(url) else None)
+        return RemoteModel(id, base_url, wire, price_elsewhere(id, private=is_private(url)))
     if not key:
         raise UnknownModel(f"{id} needs a key: set {KEY}, or give the --base-url of a server of yours.")
     wire = AnthropicWire(name, Server(id, url, KEY, key), takes_temperature=False, caches_prompts=True)

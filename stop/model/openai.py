@@ -12,7 +12,7 @@ from stop.model import Reply, Request, UnknownModel
 from stop.model.address import checked, is_private, with_version
 from stop.model.client import OPENAI, Client, read_key
 from stop.model.failures import Server, unreadable
-from stop.model.prices import FREE, price_of
+from stop.model.prices import price_elsewhere, price_of
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
@@ -29,7 +29,7 @@ def open_openai(name: str, base_url: str = "") -> RemoteModel:
     url = with_version(base_url) or OWN_URL
     if url != OWN_URL:
         wire = OpenAIWire(name, Server(id, url, KEY, key))
-        return RemoteModel(id, base_url, wire, FREE if is_private(url) else None)
+        return RemoteModel(id, base_url, wire, price_elsewhere(id, private=is_private(url)))
     if not key:
         raise UnknownModel(f"{id} needs a key: set {KEY}, or give the --base-url of a server of yours.")
     wire = OpenAIWire(name, Server(id, url, KEY, key), takes_temperature=takes_temperature(name))

@@ -448,7 +448,7 @@ def test_a_cache_that_cannot_be_used_is_named_and_no_run_folder_is_made(
         (read_only(None) / "cache", "Read-only" if os.geteuid() == 0 else "Permission denied"),
     ]:
         said = stop_run("maxcut", *QUICK, "--cache", cache, "--out", tmp_path / "r")
-        assert_refused(said, f"--cache {cache} cannot be used: {why}", "Give another --cache, or none")
+        assert_refused(said, f"--cache {cache} cannot be used: {why}", "Give another --cache, or --no-cache")
         assert not (tmp_path / "r").exists()
 
 

@@ -142,6 +142,11 @@ def check_same(plan: Plan, model_id: str) -> None:
     for name, now, then in pairs:
         if now != then:
             raise BadFolder(f"--out {out}: was made with {name} {then!r}, now it is {now!r}. Give another --out.")
+    if plan.config.budget_usd and found.get("price", {}) is None:
+        raise BadFolder(
+            f"--out {out}: holds calls whose price was unknown, so --budget-usd cannot be held. Give --budget-calls, "
+            "or another --out."
+        )
     steps, asked = found["config"]["generations"], plan.config.generations
     if asked < steps:
         raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")

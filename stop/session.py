@@ -27,7 +27,7 @@ from stop.meta import TRAIN_BLOCK, Bench
 from stop.model import LanguageModel, Reply, Request, open_model
 from stop.model.remote import MOST_IN_FLIGHT, RemoteModel, costs_money
 from stop.plan import Means, Plan, check_budget, check_out, check_same, level, other_packages
-from stop.records import BadFolder, CannotWrite, Records, read_run, read_source
+from stop.records import BadFolder, CannotWrite, Record, Records, read_run, read_source
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import Scaffold, read_scaffold
 from stop.scorer import Scorer
@@ -62,7 +62,7 @@ class Session:
             self._meter = RunMeter(plan.config.budget, ledger.open(self._answers), records.time)
             made = bench(stack, plan, model, self._sandbox, self._answers, self._meter, notify)
             self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
-            records.put_run({**read_run(plan.means.out), "config": plan.config.record()})
+            records.put_run(_of_this_sitting(read_run(plan.means.out), plan, model))
             for notice in self._notices(records, model, shared):
                 tell(notice)
             self._begun = True
@@ -213,6 +213,15 @@ def _checked_instances(task: Task, sandbox: Sandbox) -> str:
     """Names what the task's first block holds. Raises BadTask if it cannot be made, or not twice."""
     with contextlib.closing(Scorer(task, sandbox)) as scorer:
         return scorer.check("train", TRAIN_BLOCK)
+
+
+def _of_this_sitting(run: Record, plan: Plan, model: LanguageModel) -> Record:
+    """run.json with what may change at a resume. What was paid at an unknown price leaves the whole unknown."""
+    run = {**run, "config": plan.config.record()}
+    if isinstance(model, RemoteModel):
+        price = asdict(model.price) if model.price else None
+        run["price"] = price if run.get("price", {}) is not None else None
+    return run
 
 
 def _check_instances(plan: Plan, instances: dict[str, str]) -> None:

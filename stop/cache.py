@@ -203,14 +203,20 @@ class Answers:
         reply = self._shared.get(key) if self._shared else None
         if reply is not None:
             self._keep_reply(key, model, request, reply, fresh=False)
-        elif isinstance(model, RemoteModel):
-            reply = self._pay_for(key, model, request, meter)
         else:
-            meter.count()
-            reply = model.reply(request)
-            self._keep_reply(key, model, request, reply, fresh=True)
+            reply = self._fresh(key, model, request, meter)
+            if self._shared:
+                self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept and counted by then
         if self._stopped:
             raise Stopping  # it is kept, but there is nobody to use it
+        return reply
+
+    def _fresh(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
+        if isinstance(model, RemoteModel):
+            return self._pay_for(key, model, request, meter)
+        meter.count()
+        reply = model.reply(request)
+        self._keep_reply(key, model, request, reply, fresh=True)
         return reply
 
     def _pay_for(self, key: str, model: RemoteModel, request: Request, meter: RunMeter) -> Reply:
@@ -239,8 +245,6 @@ class Answers:
                 **{n: getattr(reply, n) for n in ALWAYS}, **told, "fresh": fresh,
             }
         )  # fmt: skip
-        if self._shared and fresh:
-            self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept by then
 
     def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         """The evaluation of `key` (`what` in words): recorded, or measured now. Raises Missing."""

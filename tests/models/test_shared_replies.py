@@ -12,7 +12,8 @@ import diskcache
 import pytest
 from conftest import records
 
-from models.shop import closing, ended, keys, same_program
+import stop
+from models.shop import bill, closing, ended, keys, same_program
 from stop.cache import NOT_SHARED, SharedReplies
 from stop.model import Reply
 from stop.records import BadFolder
@@ -121,10 +122,9 @@ def test_a_full_cache_ends_the_run_in_one_line_and_the_reply_that_was_paid_for_i
         rows = [json.loads(line) for line in (tmp_path / "run" / "pending.jsonl").read_text().splitlines()]
         kept = [row for row in rows if row["kind"] == "call"]
         assert len(kept) + len(asked(tmp_path / "run")) == served
+        assert stop.load(tmp_path / "run").usd == pytest.approx(bill(here.server.requests))
         assert stop_run(*here.argv("run", "--no-cache")).status == 0
-        usd = sum(r["usd"] for r in map(json.loads, (tmp_path / "run" / "calls.jsonl").read_text().splitlines()))
     assert len(here.server.requests) == len(asked(tmp_path / "run"))
-    assert usd > 0
 
 
 def test_a_reply_that_was_not_taken_is_recorded_and_asked_again_by_the_next_run(shop, stop_run, tmp_path):
@@ -134,3 +134,13 @@ def test_a_reply_that_was_not_taken_is_recorded_and_asked_again_by_the_next_run(
         second = stop_run(*here.argv("second", "--generations", "0"))
     assert (first.status, second.status, len(here.server.requests)) == (0, 0, served + 1)
     assert int(closing(second)["llm_calls"]) - int(closing(second)["cached_calls"]) == 1
+
+
+def test_shared_replies_of_a_unit_that_a_budget_cut_short_are_not_counted_as_fresh(shop, stop_run, tmp_path):
+    with shop() as here:
+        assert stop_run(*here.argv("first", "--generations", "0")).status == 0
+        with diskcache.Cache(str(tmp_path / "shared"), disk=diskcache.JSONDisk) as cache:
+            for key in list(cache)[-2:]:
+                del cache[key]
+        said = closing(stop_run(*here.argv("second", "--generations", "0", "--budget-calls", "1", "--workers", "1")))
+    assert said["stopped"] == "budget_calls" and int(said["llm_calls"]) - int(said["cached_calls"]) == 1

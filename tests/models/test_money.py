@@ -262,3 +262,19 @@ def test_a_run_of_which_a_part_had_no_price_says_that_its_cost_is_unknown(shop, 
         assert closing(said)["usd"] == "unknown"
     refused = stop_run(*here.argv("found", "--generations", "1", "--no-cache", "--budget-usd", "5"))
     assert refused.status == 2 and "holds calls whose price was unknown" in refused.line
+
+
+LIES = [
+    {"kind": "paid", "key": "k", "usd": -5.0}, {"kind": "paid", "key": "k", "usd": "1"}, {"kind": "sent", "usd": 1.0},
+    {"kind": "paid", "key": "k", "usd": float("nan")}, {"kind": "unit", "unit": "seed"}, {"kind": ["paid"]}, {},
+    {"kind": "rest", "at": -100.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_line_of_timing_that_would_lift_a_budget_is_refused_in_one_line(tiny, tiny_run, stop_run, tmp_path, lie):
+    out = shutil.copytree(tiny_run, tmp_path / "run")
+    with (out / "timing.jsonl").open("a") as file:
+        file.write(json.dumps(lie) + "\n")
+    said = stop_run(*tiny, "--generations", "3", "--out", out)
+    assert said.status == 2 and "timing.jsonl line" in said.line and "not a record. Remove that line" in said.line

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stop.arguments import BUDGETS
 from stop.frames import checked_run
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
 from stop.records import FORMAT, BadFolder, Record, read_run
 from stop.sandbox import LEVELS, SandboxError, usable
 from stop.scaffold import Scaffold
-from stop.settings import RunConfig
+from stop.settings import BUDGETS, RunConfig
 from stop.task import Task
 
 PACKAGES = ("numpy", "msgpack", "scipy", "stop")

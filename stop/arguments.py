@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 WRONG_USAGE = 2
 SANDBOX = ("auto", "landlock", "strict", "bwrap")
-BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")
 LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
     "--cluster": "work runs on this machine; --workers works",
     "--control": "no controls yet; --scaffold best_of_n is the equal-budget comparison",

@@ -30,6 +30,7 @@ T = TypeVar("T")
 LONGEST_INLINE = 200  # characters of a prompt that stand in the record itself
 ALWAYS = ("input_tokens", "output_tokens", "usd", "stop_reason")  # what a recorded call holds of a reply, and
 WHERE_TOLD = ("cache_read_tokens", "cache_write_tokens", "returned_model")  # what only where there is something
+MOST_NUMBER = 1e12  # of tokens or dollars: more than any reply has
 NOT_SHARED = ("truncated", "malformed", "bad_request")  # bad luck or the set-up of one run, perhaps not of the next
 
 
@@ -119,7 +120,7 @@ class SharedReplies:
     def get(self, key: str) -> Reply | None:
         with self._guarded():
             found = self._cache.get(key)
-            return _reply(found) if isinstance(found, dict) else None
+            return None if found is None else _reply(found)
 
     def put(self, key: str, reply: Reply) -> None:
         """Keeps the reply, unless another run may get a better one."""
@@ -133,7 +134,7 @@ class SharedReplies:
 
         try:
             yield
-        except (OSError, sqlite3.Error, diskcache.Timeout, zlib.error, ValueError, TypeError) as error:
+        except (OSError, sqlite3.Error, diskcache.Timeout, zlib.error, ValueError, RecursionError) as error:
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> Exception:
@@ -147,11 +148,16 @@ class SharedReplies:
         self._cache.close()
 
 
-def _reply(found: dict[str, Any]) -> Reply:
+def _reply(found: object) -> Reply:
     """A reply of a shared cache, which another version may have written. Raises ValueError for what is none."""
     kinds = {name: type(value) for name, value in vars(Reply("")).items()}
-    known = {name: value for name, value in found.items() if name in kinds}
-    if "text" not in known or any(type(value) is not kinds[name] for name, value in known.items()):
+    known = {n: value for n, value in found.items() if n in kinds} if isinstance(found, dict) else {}
+    numbers = [value for value in known.values() if isinstance(value, int | float)]
+    if (
+        "text" not in known
+        or any(type(value) is not kinds[name] for name, value in known.items())
+        or not all(0 <= number < MOST_NUMBER for number in numbers)
+    ):
         raise ValueError("an entry is no reply")
     return Reply(**known)
 
@@ -198,14 +204,20 @@ class Answers:
         reply = self._shared.get(key) if self._shared else None
         if reply is not None:
             self._keep_reply(key, model, request, reply, fresh=False)
-        elif isinstance(model, RemoteModel):
-            reply = self._pay_for(key, model, request, meter)
         else:
-            meter.count()
-            reply = model.reply(request)
-            self._keep_reply(key, model, request, reply, fresh=True)
+            reply = self._fresh(key, model, request, meter)
+            if self._shared:
+                self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept and counted by then
         if self._stopped:
             raise Stopping  # it is kept, but there is nobody to use it
+        return reply
+
+    def _fresh(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
+        if isinstance(model, RemoteModel):
+            return self._pay_for(key, model, request, meter)
+        meter.count()
+        reply = model.reply(request)
+        self._keep_reply(key, model, request, reply, fresh=True)
         return reply
 
     def _pay_for(self, key: str, model: RemoteModel, request: Request, meter: RunMeter) -> Reply:
@@ -234,8 +246,6 @@ class Answers:
                 **{n: getattr(reply, n) for n in ALWAYS}, **told, "fresh": fresh,
             }
         )  # fmt: skip
-        if self._shared and fresh:
-            self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept by then
 
     def evaluation(self, key: str, what: str, measure: Callable[[], Record], text: str) -> Record:
         """The evaluation of `key` (`what` in words): recorded, or measured now. Raises Missing."""

@@ -29,6 +29,11 @@ NEEDED: dict[str, tuple[str, ...]] = {  # what is read of a line in any case: a 
     "decisions.jsonl": ("unit", "id"),
     "pending.jsonl": ("unit", "key", "kind"),
 }  # fmt: skip
+TIMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # what is read, and counted, of a line of timing.jsonl
+    "sitting": ((), ()), "rest": ((), ()), "evaluation": (("key",), ("cpu_seconds",)),
+    "unit": (("unit",), ("calls_fresh", "calls_shared", "usd")),
+    "sent": (("key", "again"), ("usd",)), "paid": (("key",), ("usd",)),
+}  # fmt: skip
 Record = dict[str, Any]
 
 
@@ -109,10 +114,19 @@ def read_timing(path: Path) -> list[Record]:
     found = []
     for number, line in enumerate(file.read_bytes().split(b"\n")[:-1] if file.is_file() else [], 1):
         record = _parsed(line)
-        if record is None:
+        if record is None or not _is_timing(record):
             raise BadFolder(f"{path}: timing.jsonl line {number}: not a record. Remove that line and try again.")
         found.append(record)
     return found
+
+
+def _is_timing(record: Record) -> bool:
+    """Whether it has what is counted. What is negative, or no number, would lift a budget."""
+    names, counted = TIMED.get(str(record.get("kind")), (("",), ()))
+    numbers = [record.get("at", 0.0), *(record.get(name) for name in counted)]
+    return all(name in record for name in names) and all(
+        isinstance(number, int | float) and 0 <= number < float("inf") for number in numbers
+    )
 
 
 def read_source(path: Path, sha: str) -> str:

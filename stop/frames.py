@@ -100,13 +100,14 @@ class Run:
         """Calls asked for, nominal: of all versions, of improver runs on test, and of a unit that was cut short."""
         asked = sum(row["llm_calls"] for row in self.rows("lineage.jsonl"))
         asked += sum(row["llm_calls"] for row in self.rows("outcomes.jsonl") if row["split"] == "test")
-        return asked + self._pending_calls
+        return asked + len(self._pending_calls)
 
     @property
     def fresh_calls(self) -> int:
         """Of these, the ones that were not answered from what was known."""
         shared = {t["unit"]: t["calls_shared"] for t in self.timing if t["kind"] == "unit"}
-        return len(self.rows("calls.jsonl")) + self._pending_calls - sum(shared.values())
+        pending = sum(not line.endswith(b'"fresh":false}') for line in self._pending_calls)
+        return len(self.rows("calls.jsonl")) + pending - sum(shared.values())
 
     @property
     def usd(self) -> float | None:
@@ -122,9 +123,10 @@ class Run:
         return dict(Counter(row["stop_reason"] for row in self.rows("calls.jsonl")).most_common())
 
     @functools.cached_property
-    def _pending_calls(self) -> int:
+    def _pending_calls(self) -> list[bytes]:
         path = self.path / "pending.jsonl"
-        return path.read_bytes().count(b'{"kind":"call"') if path.is_file() else 0
+        lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+        return [line for line in lines if line.startswith(b'{"kind":"call"')]
 
     def source(self, sha: str) -> str:
         """The text of a scaffold. Raises BadFolder if it is missing or was edited."""

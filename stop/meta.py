@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from stop.budget import RunMeter
@@ -60,10 +60,13 @@ class Bench:
         def one(request: Request) -> Reply:
             return self.answers.reply(self.model, request, self.meter)
 
-        if self.callers is None or len(requests) < 2:
+        if self.callers is None:
             return [one(request) for request in requests]
+        # one alone too: Ctrl-C interrupts the main thread, and a reply that is paid for must not be lost by it
         futures = [self.callers.submit(one, request) for request in requests]
-        wait(futures)
+        for future in futures:
+            with suppress(CancelledError):  # of one that was not begun when the run ended; `wait` would not see it
+                future.exception()
         return [future.result() for future in futures]
 
     def handles(self, utility: UtilityHandle, draw: Draw) -> Handles:

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stop.arguments import BUDGETS
 from stop.chain import FORMAT, BadFolder, Record, read_run
 from stop.frames import checked_run
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
 from stop.sandbox import LEVELS, SandboxError, usable
 from stop.scaffold import Scaffold
-from stop.settings import RunConfig
+from stop.settings import BUDGETS, RunConfig
 from stop.task import Task
 
 PACKAGES = ("numpy", "msgpack", "scipy", "stop")
@@ -142,6 +141,11 @@ def check_same(plan: Plan, model_id: str) -> None:
     for name, now, then in pairs:
         if now != then:
             raise BadFolder(f"--out {out}: was made with {name} {then!r}, now it is {now!r}. Give another --out.")
+    if plan.config.budget_usd and found.get("price", {}) is None:
+        raise BadFolder(
+            f"--out {out}: holds calls whose price was unknown, so --budget-usd cannot be held. Give --budget-calls, "
+            "or another --out."
+        )
     steps, asked = found["config"]["generations"], plan.config.generations
     if asked < steps:
         raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from stop.arguments import BUDGETS, WRONG_USAGE, replay_takes_no, run_parser, workers
+from stop.arguments import WRONG_USAGE, replay_takes_no, run_parser, workers
 
 if TYPE_CHECKING:
     from stop.plan import Plan
@@ -79,7 +79,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     """The run that the arguments describe. Creates nothing."""
     from stop.plan import Means, Plan, level
     from stop.scaffold import read_scaffold
-    from stop.settings import RunConfig, default_set
+    from stop.settings import BUDGETS, RunConfig, default_set
     from stop.task import find_tasks
 
     names = arguments.tasks or [default_set(arguments.preset)]

@@ -19,7 +19,7 @@ from typing import Any
 
 from stop.budget import RunMeter
 from stop.cache import Answers, SharedReplies, usual_folder
-from stop.chain import BadFolder, read_run, read_source
+from stop.chain import BadFolder, Record, read_run, read_source
 from stop.frames import Run, load
 from stop.improve import Recursion
 from stop.ledger import Writing
@@ -63,7 +63,7 @@ class Session:
             self._meter = RunMeter(plan.config.budget, ledger.open(self._answers), records.time)
             made = bench(stack, plan, model, self._sandbox, self._answers, self._meter, notify)
             self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
-            records.put_run({**read_run(plan.means.out), "config": plan.config.record()})
+            records.put_run(_of_this_sitting(read_run(plan.means.out), plan, model))
             for notice in self._notices(records, model, shared):
                 tell(notice)
             self._begun = True
@@ -214,6 +214,15 @@ def _checked_instances(task: Task, sandbox: Sandbox) -> str:
     """Names what the task's first block holds. Raises BadTask if it cannot be made, or not twice."""
     with contextlib.closing(Scorer(task, sandbox)) as scorer:
         return scorer.check("train", TRAIN_BLOCK)
+
+
+def _of_this_sitting(run: Record, plan: Plan, model: LanguageModel) -> Record:
+    """run.json with what may change at a resume. What was paid at an unknown price leaves the whole unknown."""
+    run = {**run, "config": plan.config.record()}
+    if isinstance(model, RemoteModel):
+        price = asdict(model.price) if model.price else None
+        run["price"] = price if run.get("price", {}) is not None else None
+    return run
 
 
 def _check_instances(plan: Plan, instances: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from stop.budget import RunBudget
 
 DEFAULT_SET = "quick"
+BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")  # of a RunConfig: may be changed on resume
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from stop.model.address import checked, is_private, with_version
 from stop.model.client import usual_timeout_seconds
 from stop.model.failures import Server, Unfit, of_status, unreadable
 from stop.model.openai import STOPS, takes_temperature
-from stop.model.prices import FREE, price_of
+from stop.model.prices import price_elsewhere, price_of
 from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
 from stop.model.retry import Fault
 
@@ -30,7 +30,7 @@ def open_dspy(name: str, base_url: str = "") -> RemoteModel:
     key_name = f"{name.partition('/')[0].upper()}_API_KEY"
     base_url = checked(base_url, has_key=bool(os.environ.get(key_name)))
     url = with_version(base_url)
-    price = price_of(name) if not url else FREE if is_private(url) else None
+    price = price_elsewhere(name, private=is_private(url)) if url else price_of(name)
     return RemoteModel(f"dspy/{name}", base_url, DspyWire(name, Server(f"dspy/{name}", url, key_name)), price)
 
 

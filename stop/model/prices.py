@@ -54,15 +54,27 @@ FREE = Price(0.0, 0.0, 0.0, 0.0, source="runs here")
 
 def price_of(id: str) -> Price | None:
     """The price of `PROVIDER/NAME`; None: unknown. Raises UnknownModel if the file in STOP_PRICES is no table."""
-    table = price_table()
-    return table.get(id) or table.get(_DATED.sub("", id))
+    return _row(price_table(), id)
+
+
+def price_elsewhere(id: str, *, private: bool) -> Price | None:
+    """At another server than the provider's: as STOP_PRICES says, else 0 in a private network, else unknown."""
+    return _row(_own_table(), id) or (FREE if private else None)
 
 
 def price_table() -> dict[str, Price]:
     """All known prices by `PROVIDER/NAME`, those of STOP_PRICES first."""
-    own = os.environ.get(VARIABLE, "")
-    mine = _read(Path(own), f"{VARIABLE}={own}") if own else {}
+    mine = _own_table()
     return {**mine, **{k: v for k, v in _read(TABLE, str(TABLE)).items() if k not in mine}}
+
+
+def _own_table() -> dict[str, Price]:
+    own = os.environ.get(VARIABLE, "")
+    return _read(Path(own), f"{VARIABLE}={own}") if own else {}
+
+
+def _row(table: Mapping[str, Price], id: str) -> Price | None:
+    return table.get(id) or table.get(_DATED.sub("", id))
 
 
 def _read(path: Path, named: str) -> dict[str, Price]:

@@ -12,7 +12,7 @@ from stop.model import UnknownModel
 from stop.model.address import checked, is_private
 from stop.model.client import read_key
 from stop.model.failures import Server
-from stop.model.prices import FREE, price_of
+from stop.model.prices import price_elsewhere, price_of
 from stop.model.remote import RemoteModel, Wire
 
 
@@ -36,5 +36,5 @@ class Provider:
         own = url == self.url
         if own and not key:
             raise UnknownModel(f"{id} needs a key: set {self.key_name}, or give the --base-url of a server of yours.")
-        price = price_of(id) if own else FREE if is_private(url) else None
+        price = price_of(id) if own else price_elsewhere(id, private=is_private(url))
         return RemoteModel(id, base_url, wire(Server(id, url, self.key_name, key), own), price)

@@ -19,6 +19,7 @@ from stop.model.retry import Fault, Retries, with_retries
 
 MOST_IN_FLIGHT = 64
 MOST_REPLY_CHARS = 1_000_000
+MOST_TOKENS = 1_000_000_000  # of one call; whoever says more is not believed
 MOST_IN_VAIN = 8  # requests in a row that get no answer of use: one may be the prompt's fault, many are the set-up's
 TEMPLATE_TOKENS = 64  # what a server adds to each turn, at most
 
@@ -166,7 +167,9 @@ def size(text: str) -> int:
 
 def count(tokens: object, otherwise: int = 0) -> int:
     """A number of tokens, of a server that is not trusted to send one."""
-    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 else otherwise
+    if not isinstance(tokens, int) or isinstance(tokens, bool):
+        return otherwise
+    return tokens if 0 <= tokens <= MOST_TOKENS else otherwise
 
 
 def word(reason: object, ours: Mapping[str, str]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.fault_server import FaultServer, Plan
+from models.shop import TABLE, Shop, dear, same_program
 from stop.model import Request
 from stop.model.anthropic import AnthropicWire
 from stop.model.dspy import DspyWire
@@ -60,3 +63,20 @@ def connect(serve: Callable[..., FaultServer]) -> Iterator[Callable[..., tuple[R
             return model, server
 
         yield make
+
+
+@pytest.fixture
+def shop(
+    tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Shop]]:
+    """Opens a fault server that bills, for tiny runs of models with a price; replies are shared in tmp_path/shared."""
+    (tmp_path / "prices.toml").write_text(TABLE)
+    monkeypatch.setenv("STOP_PRICES", str(tmp_path / "prices.toml"))
+    monkeypatch.setenv("STOP_CACHE_DIR", str(tmp_path / "shared"))
+
+    @contextmanager
+    def opened(*plan: Plan, **how: Any) -> Iterator[Shop]:
+        with FaultServer(*plan, **{"answer": same_program, "usage": dear, **how}) as server:
+            yield Shop(server, tiny, tmp_path)
+
+    return opened

@@ -32,6 +32,7 @@ FAULTS = tuple(sorted(RETRIED | ANSWERED - {"no usage"}))
 MIXTURE = ("hang", *[fault for fault in FAULTS if fault != "hang"] * 4)  # one that hangs costs a whole time-out
 HUGE_BYTES = 10_000_000
 Plan = Callable[[str, int], str]  # (prompt's token, attempts before this one) -> a fault, or ""
+Usage = Callable[[str, dict[str, Any]], tuple[int, int]]  # (prompt, body) -> (input, output) tokens
 
 
 def first(*faults: str) -> Plan:
@@ -53,20 +54,26 @@ def mixed(share: float, seed: int = 0, faults: Sequence[str] = MIXTURE) -> Plan:
     return plan
 
 
+def small(prompt: str, body: dict[str, Any]) -> tuple[int, int]:
+    """Few tokens, other ones for other prompts."""
+    return len(prompt) // 4 + 7, 3 + len(_token(prompt)) % 5
+
+
 class FaultServer:
     """A context manager. `url` is its address; the counters are exact once no request is in flight."""
 
     def __init__(
         self, plan: Plan = lambda token, before: "", *, latency: float = 0.0, pause: float = 0.01,
-        answer: Callable[[str, str], str] = lambda token, prompt: f"answer to {token}",
+        answer: Callable[[str, str], str] = lambda token, prompt: f"answer to {token}", usage: Usage = small,
     ) -> None:  # fmt: skip
         """latency: of every answer, seconds. pause: what `retry-after` asks for, and how much later `slow` is."""
-        self.plan, self.latency, self.pause, self.answer = plan, latency, pause, answer
+        self.plan, self.latency, self.pause, self.answer, self.usage = plan, latency, pause, answer, usage
         self.attempts: Counter[str] = Counter()
         self.billed: dict[str, list[tuple[int, int]]] = {}  # (input, output) tokens of every reply that went out whole
         self.lost: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        self.requests: list[dict[str, Any]] = []  # bodies, with "path" and "authorization"
+        # bodies, with "path", "authorization", "fault", "usage"; "at" and "sent": when it came, and had its answer
+        self.requests: list[dict[str, Any]] = []
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self._http = _Http(("127.0.0.1", 0), _Handler)
@@ -112,15 +119,16 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         prompt = _prompt(body)
-        found = re.search(r"token-\w+", prompt)
-        token = found[0] if found else "token-none"
+        token = _token(prompt)
         with owner.lock:
             before = owner.attempts[token]
             owner.attempts[token] += 1
             fault = owner.plan(token, before)
             owner.faults[fault] += 1
             authorization = self.headers.get("authorization") or self.headers.get("x-api-key")
-            owner.requests.append({**body, "path": self.path, "authorization": authorization})
+            asked = {**body, "path": self.path, "authorization": authorization, "fault": fault, "at": time.monotonic(),
+                     "sent": None, "usage": owner.usage(prompt, body)}  # fmt: skip
+            owner.requests.append(asked)
             if fault in LOST:
                 owner.lost[token] += 1
         if owner.latency or fault == "slow":
@@ -130,14 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault and fault not in ANSWERED:
             self._refuse(fault)
         else:
-            self._answer(fault, token, prompt)
+            self._answer(fault, token, prompt, asked["usage"])
+        asked["sent"] = time.monotonic()
 
     # -- answers ----------------------------------------------------------------------------------------------------
-    def _answer(self, fault: str, token: str, prompt: str) -> None:
+    def _answer(self, fault: str, token: str, prompt: str, spent: tuple[int, int]) -> None:
         text = "" if fault in ("empty", "refusal") else self.server.owner.answer(token, prompt)
         if fault == "huge":
             text += " " + "x" * HUGE_BYTES
-        spent = len(prompt) // 4 + 7, 3 + len(token) % 5
         with self.server.owner.lock:  # before it is sent: whoever has the reply may look
             self.server.owner.billed.setdefault(token, []).append(spent)
         reply = self._shape(fault, text, spent)
@@ -206,6 +214,11 @@ def _prompt(body: dict[str, Any]) -> str:
     """All text of the request, either API's."""
     contents = [body.get("system") or "", *(m["content"] for m in body["messages"])]
     return "".join(c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents)
+
+
+def _token(prompt: str) -> str:
+    found = re.search(r"token-\w+", prompt)
+    return found[0] if found else "token-none"
 
 
 def main() -> int:

@@ -148,6 +148,16 @@ def test_whoever_is_told_of_a_lost_attempt_may_forbid_the_next(connect):
     assert server.attempts["token-17"] == 1
 
 
+@pytest.mark.parametrize("tokens", [10**400, 10**15, -5, True], ids=["1e400", "1e15", "-5", "true"])
+def test_a_number_of_tokens_that_no_reply_has_is_not_believed(connect, tokens):
+    for kind in SDKS:
+        model, server = connect(kind, lambda token, before: "")
+        server.usage = lambda prompt, body: (tokens, tokens)
+        reply = model.reply(ask())
+        assert (reply.input_tokens, reply.output_tokens) == (len(ask().message) + 64, len(reply.text))
+        assert 0 < reply.usd <= model.worst_case(ask())[1]
+
+
 # -- what is sent ----------------------------------------------------------------------------------------------------
 def test_a_server_of_ones_own_is_sent_temperature_and_a_seed_by_draw(connect):
     for kind in SDKS:

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from models.conftest import ask, client
-from stop.model import UnknownModel
+from stop.model import UnknownModel, open_model
 from stop.model.prices import FREE, Price, price_of, price_table
 
 OWN = """date = "2030-01-02"
@@ -78,3 +78,13 @@ def test_no_attempt_can_cost_more_than_its_worst_case(serve):
 def test_the_worst_case_of_an_unknown_price_is_unknown_and_of_ones_own_server_nothing(serve):
     assert client("openai", serve().url, price=None).worst_case(ask())[1] is None
     assert client("openai", serve().url, price=FREE).worst_case(ask())[1] == 0.0
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "openai", "dspy/openai"])
+def test_own_prices_hold_at_any_address_and_those_of_the_table_only_at_the_providers(own, monkeypatch, kind):
+    own("date = 'd'\n" + "".join(f"[{p}]\nmine = {{ input = 1.0, output = 2.0 }}\n" for p in ("anthropic", "openai")))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False), monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    for url in ("http://127.0.0.1:9", "https://gateway.example.org"):
+        assert open_model(f"{kind}/mine", url).price == Price(1.0, 2.0, 1.0, 1.0, date="d")
+    assert open_model(f"{kind}/gpt-4o", "http://127.0.0.1:9").price == FREE
+    assert open_model(f"{kind}/gpt-4o", "https://gateway.example.org").price is None

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from models.conftest import CANARY
 from models.fault_server import RETRIED, FaultServer, always, mixed
+from models.shop import same_program
 from stop.run import main
 
 SMALL = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "2"]
 PASSING = sorted(RETRIED - {"hang"})
-
-
-def same_program(token: str, prompt: str) -> str:
-    """The program of the prompt, with a comment that makes it another text."""
-    found = re.search(r"```[^\n]*\n(.*?)```", prompt, re.DOTALL)
-    return f"```python\n# seen\n{found[1] if found else 'x = 1'}```"
 
 
 @pytest.mark.parametrize("kind", ["anthropic", "openai"])

@@ -6,11 +6,13 @@ Owns: the two key functions, the answers of a run, replies shared between runs. 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -18,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from stop.budget import RunMeter
+from stop.budget import POLL_SECONDS, RunMeter
 from stop.chain import BadFolder, Record
 from stop.model import LanguageModel, ModelError, Reply, Request, Turn
 from stop.model.remote import RemoteModel
@@ -116,6 +118,31 @@ class SharedReplies:
             folder.mkdir(parents=True, exist_ok=True)
             # the default evicts silently at 1 GiB: replies that were paid for must stay
             self._cache = diskcache.Cache(str(folder), disk=JsonOnly, eviction_policy="none", size_limit=1 << 50)
+            self._claims = os.open(folder / "claims", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    @contextmanager
+    def claimed(self, key: str, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Inside, no other process asks for this reply: two runs at once pay for it once. A kill lets go of it.
+
+        Raises Stopping if `stopped` comes true while another one holds it.
+        """
+        byte = int(key[:15], 16)  # of a file without content: each reply has its own lock
+        with self._guarded():
+            while not self._locked(byte):
+                if stopped():
+                    raise Stopping
+                time.sleep(POLL_SECONDS)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, byte)
+
+    def _locked(self, byte: int) -> bool:
+        try:
+            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except (BlockingIOError, PermissionError):  # either, as POSIX has it
+            return False
+        return True
 
     def get(self, key: str) -> Reply | None:
         with self._guarded():
@@ -146,6 +173,7 @@ class SharedReplies:
 
     def close(self) -> None:
         self._cache.close()
+        os.close(self._claims)
 
 
 def _reply(found: object) -> Reply:
@@ -201,15 +229,24 @@ class Answers:
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
         if self._records is None:
             raise Missing(f"calls.jsonl: call {key} (draw {request.draw}) is missing")
-        reply = self._shared.get(key) if self._shared else None
-        if reply is not None:
-            self._keep_reply(key, model, request, reply, fresh=False)
-        else:
+        if self._shared is None:
             reply = self._fresh(key, model, request, meter)
-            if self._shared:
-                self._shared.put(key, reply)  # last: it may fail, and what was paid for is kept and counted by then
+        else:
+            with self._shared.claimed(key, lambda: self._stopped):
+                reply = self._known_or_fresh(self._shared, key, model, request, meter)
         if self._stopped:
             raise Stopping  # it is kept, but there is nobody to use it
+        return reply
+
+    def _known_or_fresh(
+        self, shared: SharedReplies, key: str, model: LanguageModel, request: Request, meter: RunMeter
+    ) -> Reply:
+        known = shared.get(key)
+        if known is not None:
+            self._keep_reply(key, model, request, known, fresh=False)
+            return known
+        reply = self._fresh(key, model, request, meter)
+        shared.put(key, reply)  # last: it may fail, and what was paid for is kept and counted by then
         return reply
 
     def _fresh(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:

@@ -23,7 +23,7 @@ def asked(run: Path) -> set[str]:
     return {json.loads(line)["key"] for line in (run / "calls.jsonl").read_text().splitlines()}
 
 
-def test_two_runs_at_once_share_a_cache_and_it_holds_each_reply_once(shop, tmp_path):
+def test_two_runs_at_once_share_a_cache_and_pay_for_each_reply_once(shop, tmp_path):
     with shop(latency=0.05) as here:
         both = [here.start(out) for out in ("a", "b")]
         said = [ended(process) for process in both]
@@ -31,6 +31,7 @@ def test_two_runs_at_once_share_a_cache_and_it_holds_each_reply_once(shop, tmp_p
     assert records(tmp_path / "a") == records(tmp_path / "b")
     found = keys(tmp_path / "shared")
     assert len(found) == len(set(found)) and set(found) == asked(tmp_path / "a")
+    assert len(here.server.requests) == len(found)
 
 
 class Bomb:

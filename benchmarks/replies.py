@@ -8,6 +8,8 @@ instance, run without gain, beat the task's seed solution.
 Gains: utility of the returned program minus that of the task's seed, per improver run; mean and 95 % t interval,
 stratified by task (degrees of freedom: improver runs minus tasks). Improver runs of one task share its instances, so
 an interval speaks of other draws, not of other instances.
+Differences: utility under the first run minus that under each other one, paired by task and repeat, of version 0 on the
+same val block; mean and interval as above.
 Reads run folders; runs nothing but the tasks' own seed solutions, on train.
 """
 
@@ -15,9 +17,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import stop
 from stop.frames import Run
@@ -32,6 +36,7 @@ from stop.utility import Evaluation
 
 REPLIES = ("run", "model", "scaffold", "replies", "ended", "fenced", "parse", "output tokens")
 CANDIDATES = ("run", "task", "candidates", "do not parse", "fail", "run without gain", "beat the seed")
+DIFFERENCES = ("first", "minus", "task", "n", "difference", "95 % interval", "calls per run")
 GAINS = ("run", "version", "split", "task", "n", "seed", "gain", "95 % interval", "calls per run")
 
 
@@ -42,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for headings, rows in ((REPLIES, reply_row), (CANDIDATES, candidate_rows), (GAINS, gain_rows)):
         print_table(headings, [row for run in runs for row in rows(run)])
         print()
+    print_table(DIFFERENCES, [row for other in runs[1:] for row in difference_rows(runs[0], other)])
     return 0
 
 
@@ -95,6 +101,29 @@ def gain_rows(run: Run) -> list[tuple[object, ...]]:
             cells = f"{seed:.4f}", f"{mean:+.4f}", interval, f"{asked:.1f}"
             found.append((run.path.name, version, split, name, n, *cells))
     return found
+
+
+def difference_rows(first: Run, other: Run) -> list[tuple[object, ...]]:
+    """All tasks that both have together, then each of them; nothing if they were not scored on the same block."""
+    mine, theirs = (seed_runs(run) for run in (first, other))
+    pairs: dict[str, list[float]] = {}
+    for task, repeat in sorted(mine.keys() & theirs.keys()):
+        pairs.setdefault(task, []).append(mine[task, repeat].utility - theirs[task, repeat].utility)
+    if not pairs or first.settings["tasks"].keys() & other.settings["tasks"].keys() != pairs.keys():
+        return []
+    found: list[tuple[object, ...]] = []
+    for name, some in {"all": pairs, **{task: {task: values} for task, values in pairs.items()}}.items():
+        mean, interval = estimate(some)
+        calls = (statistics.fmean(runs[key].llm_calls for key in runs if key[0] in some) for runs in (mine, theirs))
+        cells = f"{mean:+.4f}", interval, " and ".join(f"{n:.1f}" for n in calls)
+        found.append((first.path.name, other.path.name, name, sum(map(len, some.values())), *cells))
+    return found
+
+
+def seed_runs(run: Run) -> dict[tuple[str, int], Any]:
+    """Outcomes of version 0 on val block 0, by task and repeat."""
+    rows = run.outcomes[(run.outcomes.version == 0) & (run.outcomes.split == "val") & (run.outcomes.block == 0)]
+    return {(row.task, row.repeat): row for row in rows.itertuples()}
 
 
 def estimate(gains: Mapping[str, Sequence[float]]) -> tuple[float, str]:

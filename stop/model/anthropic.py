@@ -14,7 +14,7 @@ from stop.model.client import ANTHROPIC, Client
 from stop.model.failures import Server, unreadable
 from stop.model.prefix import Prefixes
 from stop.model.provider import Provider
-from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
+from stop.model.remote import RemoteModel, count, model_name, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
 PROVIDER = Provider("anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com", without_version)
@@ -87,7 +87,7 @@ class AnthropicWire:
                 stop_reason=word(message.get("stop_reason"), STOPS),
                 cache_read_tokens=read,
                 cache_write_tokens=written,
-                returned_model=str(message.get("model", ""))[:100],
+                returned_model=model_name(message.get("model")),
             )
         except (AttributeError, TypeError, LookupError) as error:
             raise unreadable(self._server, type(error).__name__) from None

@@ -18,7 +18,7 @@ from stop.model.client import usual_timeout_seconds
 from stop.model.failures import Server, Unfit, of_status, unreadable
 from stop.model.openai import STOPS, takes_temperature
 from stop.model.prices import price_elsewhere, price_of
-from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
+from stop.model.remote import RemoteModel, count, model_name, most_input_tokens, size, word
 from stop.model.retry import Fault
 
 _UNREACHABLE = re.compile(r"refused|resolve|resolution|not known|unreachable", re.I)
@@ -91,7 +91,7 @@ class DspyWire:
             stop_reason=word(response.finish_reason, STOPS),
             cache_read_tokens=read,
             cache_write_tokens=written,
-            returned_model=str(response.model)[:100],
+            returned_model=model_name(response.model),
         )
 
     def _failure(self, error: Any) -> Exception:

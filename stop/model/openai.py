@@ -13,7 +13,7 @@ from stop.model.address import is_private, with_version
 from stop.model.client import OPENAI, Client
 from stop.model.failures import Server, unreadable
 from stop.model.provider import Provider
-from stop.model.remote import RemoteModel, count, most_input_tokens, size, word
+from stop.model.remote import RemoteModel, count, model_name, most_input_tokens, size, word
 from stop.model.seed import seed_of
 
 OWN_URL = "https://api.openai.com/v1"
@@ -92,7 +92,7 @@ class OpenAIWire:
                 output_tokens=count(usage.get("completion_tokens"), size(text)),
                 stop_reason="refusal" if refused else word(choice.get("finish_reason"), STOPS),
                 cache_read_tokens=cached,
-                returned_model=str(completion.get("model", ""))[:100],
+                returned_model=model_name(completion.get("model")),
             )
         except (AttributeError, TypeError, LookupError) as error:
             raise unreadable(self._server, type(error).__name__) from None

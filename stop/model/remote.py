@@ -6,6 +6,7 @@ Owns: what such models have in common: retries, how many requests at once, price
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -170,6 +171,13 @@ def count(tokens: object, otherwise: int = 0) -> int:
     if not isinstance(tokens, int) or isinstance(tokens, bool):
         return otherwise
     return tokens if 0 <= tokens <= MOST_TOKENS else otherwise
+
+
+def model_name(found: object) -> str:
+    """What a server says answered: of a path, which local servers tell, the file's name alone."""
+    name = found if isinstance(found, str) else ""
+    is_path = name.startswith(("/", "~", "\\")) or name[1:3] in (":\\", ":/")
+    return (re.split(r"[/\\]", name)[-1] if is_path else name)[:100]
 
 
 def word(reason: object, ours: Mapping[str, str]) -> str:

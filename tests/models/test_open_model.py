@@ -7,6 +7,7 @@ import pytest
 from models.conftest import CANARY, ask
 from models.fault_server import always, first
 from stop.model import UnknownModel, open_model
+from stop.model.remote import model_name
 
 LOCAL = "http://127.0.0.1:9"
 
@@ -142,3 +143,13 @@ def test_a_key_is_sent_to_the_server_and_shown_nowhere_else(serve, caplog, capfd
     output = capfd.readouterr()
     for text in (*shown, caplog.text, output.out, output.err):
         assert CANARY not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [("/home/me/models/m.gguf", "m.gguf"), ("C:\\models\\m.gguf", "m.gguf"), ("C:/models/m.gguf", "m.gguf"),
+     ("~/m.gguf", "m.gguf"), ("org/name", "org/name"), ("claude-haiku-4-5-20251001",) * 2, (None, ""), (7, ""),
+     ("x" * 300, "x" * 100)],
+)  # fmt: skip
+def test_of_a_path_that_a_local_server_tells_the_files_name_is_kept(told: object, kept: str) -> None:
+    assert model_name(told) == kept

@@ -24,6 +24,7 @@ from stop.utility import Alone, Evaluation, Utility
 SEEDS = {  # frozen: what has been measured was measured with these
     "bin_packing": "ba5809f3c1e9",
     "job_shop": "8ff54e10167d",
+    "sliding_tiles": "b4231844331f",
 }
 NAMES = sorted(SEEDS)
 REFERENCES = Path(__file__).parent / "references"
@@ -302,6 +303,56 @@ def test_the_stream_that_is_packed_is_not_the_sample() -> None:
         items = one["hidden"]["items"]
         assert len(items) == 3000 and len(sample) == 300 and 20 <= capacity <= 30
         assert not any(items[i : i + 20] == sample[:20] for i in range(len(items)))
+
+
+# -- sliding_tiles -----------------------------------------------------------------------------------------------------
+def layers(made: dict[str, Any], board: tuple[int, ...]) -> list[set[tuple[int, ...]]]:
+    """The boards that are 0, 1, 2, ... slides away, all of them."""
+    found = [set(), {board}]
+    while found[-1]:
+        found.append({tuple(b) for old in found[-1] for b in made["_neighbours"](old)} - found[-2] - found[-1])
+    return found[1:-1]
+
+
+def test_no_board_is_more_than_31_slides_away_and_two_are() -> None:
+    made = code("sliding_tiles")  # Reinefeld 1993, Complete solution of the eight-puzzle, IJCAI
+    found = layers(made, (1, 2, 3, 4, 5, 6, 7, 8, 0))
+    assert len(found) == 32 and len(found[31]) == 2 and sum(map(len, found)) == 181440
+    far = min(found[31])
+    assert len(made["_shortest"](far, (1, 2, 3, 4, 5, 6, 7, 8, 0))) == 31
+    rng = random.Random(0)
+    for depth in (1, 2, 7, 12, 20, 25):
+        board = rng.choice(sorted(found[depth]))
+        assert len(made["_shortest"](board, (1, 2, 3, 4, 5, 6, 7, 8, 0))) == depth
+
+
+WORKED_SLIDES = {"input": [[1, 2, 3, 4, 0, 5, 7, 8, 6], [1, 2, 3, 4, 5, 6, 7, 8, 0]], "hidden": {"fewest": 2}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "score", "line"),
+    [
+        ([5, 6], 1.0, ""),
+        (np.array([5, 6]), 1.0, ""),
+        ([8, 8, 5, 6], 0.5, ""),
+        ([5], 0.15, "not solved: after 1 slides tile 6 is not in its place"),
+        ([], 0.0, "not solved: after 0 slides tile 5 is not in its place"),
+        ([5, 5, 8], 0.0, "not solved: after 3 slides tile 8 is not in its place"),
+        ([6], 0.0, "slide 0: tile 6 does not lie beside the gap"),
+        ([5, 6, 7], 0.0, "slide 2: tile 7 does not lie beside the gap"),
+        ([5, 0], 0.0, "slide 1 is no tile: give an integer from 1 to 8"),
+        ([5, 6.0], 0.0, "slide 1 is no tile: give an integer from 1 to 8"),
+        ([True], 0.0, "slide 0 is no tile: give an integer from 1 to 8"),
+        ("56", 0.0, "the output is no list"),
+        ([5] * 100, 0.0, "not solved: after 100 slides tile 5 is not in its place"),
+        ([8] * 98 + [5, 6], 0.02, ""),
+        ([8] * 100 + [5, 6], 0.0, "the plan has 102 slides, 100 allowed"),
+    ],
+)
+def test_a_plan_of_slides_is_played_slide_by_slide(plan: Any, score: float, line: str) -> None:
+    made = code("sliding_tiles")
+    assert made["score"](WORKED_SLIDES, plan) == pytest.approx(score)
+    assert made["explain"](WORKED_SLIDES, plan) == line
 
 
 # -- tsp ---------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import random
 import runpy
@@ -23,6 +24,7 @@ from stop.utility import Alone, Evaluation, Utility
 
 SEEDS = {  # frozen: what has been measured was measured with these
     "bin_packing": "ba5809f3c1e9",
+    "contest": "14d32d2c30bc",
     "job_shop": "8ff54e10167d",
     "sliding_tiles": "b4231844331f",
 }
@@ -303,6 +305,142 @@ def test_the_stream_that_is_packed_is_not_the_sample() -> None:
         items = one["hidden"]["items"]
         assert len(items) == 3000 and len(sample) == 300 and 20 <= capacity <= 30
         assert not any(items[i : i + 20] == sample[:20] for i in range(len(items)))
+
+
+# -- contest -----------------------------------------------------------------------------------------------------------
+def subsets(items: list) -> Iterator[tuple]:
+    return itertools.chain.from_iterable(itertools.combinations(items, k) for k in range(len(items) + 1))
+
+
+def edits(first: str, second: str) -> int:
+    if not first or not second:
+        return len(first) + len(second)
+    shorter = edits(first[1:], second), edits(first, second[1:])
+    return min(*(1 + one for one in shorter), (first[0] != second[0]) + edits(first[1:], second[1:]))
+
+
+def balanced(text: str) -> bool:
+    while (shorter := text.replace("()", "").replace("[]", "")) != text:
+        text = shorter
+    return not text
+
+
+def unpaired(text: str) -> int:
+    """Brackets that find no partner, if as many as possible do."""
+    return len(text) - max(len(kept) for kept in subsets(list(text)) if balanced("".join(kept)))
+
+
+def fewest_coins(amount: int, coins: list[int]) -> int:
+    counts = itertools.product(*(range(amount // coin + 1) for coin in coins))
+    ways = [sum(count) for count in counts if sum(map(lambda n, coin: n * coin, count, coins)) == amount]
+    return min(ways, default=-1)
+
+
+def steps_in(rows: list[str]) -> int:
+    """By relaxing every step n * n times."""
+    size = len(rows)
+    away = {(0, 0): 0}
+    for _ in range(size * size):
+        for y, x in list(away):
+            for to in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
+                if min(to) >= 0 and max(to) < size and rows[to[0]][to[1]] == ".":
+                    away[to] = min(away.get(to, size * size), away[y, x] + 1)
+    return away.get((size - 1, size - 1), -1)
+
+
+def terms(n: int, pairs: list[list[int]]) -> int:
+    left, count = set(range(n)), 0
+    while left:
+        ready = left - {after for before, after in pairs if before in left}
+        if not ready:
+            return -1
+        left, count = left - ready, count + 1
+    return count
+
+
+def rising(numbers: tuple) -> bool:
+    return all(a < b for a, b in itertools.pairwise(numbers))
+
+
+def apart(talks: tuple) -> bool:
+    return all(a[1] <= b[0] or b[1] <= a[0] for a, b in itertools.combinations(talks, 2))
+
+
+def first_period(text: str) -> int:
+    return next(p for p in range(1, len(text) + 1) if all(text[i] == text[i - p] for i in range(p, len(text))))
+
+
+SLOW: dict[str, Callable[[Any], int]] = {
+    "longest_increasing": lambda test: max(len(one) for one in subsets(test) if rising(one)),
+    "inversions": lambda test: sum(a > b for a, b in itertools.combinations(test, 2)),
+    "largest_sum": lambda test: max(sum(test[i:j]) for j in range(1, len(test) + 1) for i in range(j)),
+    "intervals": lambda test: max(len(one) for one in subsets(test) if apart(one)),
+    "kth_in_ranges": lambda test: sorted({n for first, last in test[1] for n in range(first, last + 1)})[test[0] - 1],
+    "period": first_period,
+    "edit_distance": lambda test: edits(*test),
+    "knapsack": lambda test: max(
+        sum(v for _, v in one) for one in subsets(test[1]) if sum(w for w, _ in one) <= test[0]
+    ),
+    "brackets": unpaired,
+    "coins": lambda test: fewest_coins(*test),
+    "grid_path": steps_in,
+    "courses": lambda test: terms(*test),
+}
+
+
+@pytest.mark.parametrize("problem", sorted(SLOW))
+def test_the_answers_of_a_contest_problem_are_those_of_a_slow_program(problem: str) -> None:
+    make, solve, _ = code("contest")["PROBLEMS"][problem]
+    tests = [make(n, random.Random(f"{problem}/{n}/{i}")) for n in (2, 4, 5, 7) for i in range(6)]
+    assert [solve(test) for test in tests] == [SLOW[problem](test) for test in tests]
+
+
+def test_every_contest_problem_is_asked_and_told_and_its_tests_grow() -> None:
+    task, made = find_tasks(["contest"])[0], code("contest")
+    for split, long, short in (("train", 40, 12), ("val", 6000, 40)):
+        asked = {one["input"][0]: one["input"][1] for one in block("contest", split, 12)}
+        assert set(asked) == set(made["PROBLEMS"]) == set(SLOW)
+        assert all(f"`{problem}`" in task.statement and len(tests) == 8 for problem, tests in asked.items())
+        assert (len(asked["inversions"][0]), len(asked["inversions"][-1])) == (4, long)
+        assert (len(asked["grid_path"][0]), len(asked["grid_path"][-1])) == (4, short)
+
+
+def test_what_tries_all_pairs_is_right_on_train_and_out_of_time_on_val_where_it_costs_no_other_problem(
+    evaluate: Evaluate,
+) -> None:
+    pairs = "sum(a > b for i, a in enumerate(test) for b in test[i:])"
+    slow = f"def inversions(test):\n    return {pairs}"
+    source = reference("contest").replace("def inversions(", "def fast_inversions(") + "\n\n" + slow + "\n"
+    assert evaluate(source, "contest", "train").score == 1.0
+    on_val = {o.instance_id.split("-")[-1]: (o.status, o.score) for o in evaluate(source, "contest").outcomes}
+    assert on_val.pop("inversions") == ("timeout", 0.0)
+    assert set(on_val.values()) == {("scored", 1.0)}
+
+
+@pytest.mark.parametrize("constant", [-1, 0, 1, 4])
+def test_one_answer_for_all_tests_of_the_contest_scores_little(evaluate: Evaluate, constant: int) -> None:
+    assert evaluate(f"def solve(problem, tests):\n    return [{constant}] * len(tests)", "contest").score < 0.1
+
+
+@pytest.mark.parametrize(
+    ("answers", "score", "line"),
+    [
+        ([2, -1], 1.0, ""),
+        (np.array([2, -1]), 1.0, ""),
+        ([3, -1], 0.5, "coins: the answer to test 0 is wrong"),
+        ([2, -1.0], 0.5, "coins: the answer to test 1 is no integer"),
+        ([2, "-1"], 0.5, "coins: the answer to test 1 is no integer"),
+        ([True, 10**300], 0.0, "coins: the answer to test 0 is no integer"),
+        ([2], 0.0, "coins: the output is no list of 2 answers"),
+        ({2: 0, -1: 1}, 0.0, "coins: the output is no list of 2 answers"),
+    ],
+)
+def test_contest_answers_are_compared_one_by_one(answers: Any, score: float, line: str) -> None:
+    made = code("contest")
+    tests = [[6, [1, 3, 4]], [5, [2, 4]]]
+    one = {"input": ["coins", tests], "hidden": {"answers": [made["_coins"](test) for test in tests]}}
+    assert made["score"](one, answers) == score
+    assert made["explain"](one, answers) == line
 
 
 # -- sliding_tiles -----------------------------------------------------------------------------------------------------

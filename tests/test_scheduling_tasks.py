@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 import math
@@ -27,6 +28,7 @@ SEEDS = {  # frozen: what has been measured was measured with these
     "contest": "14d32d2c30bc",
     "job_shop": "8ff54e10167d",
     "sliding_tiles": "b4231844331f",
+    "sokoban": "48ab4b2a2d46",
 }
 NAMES = sorted(SEEDS)
 REFERENCES = Path(__file__).parent / "references"
@@ -491,6 +493,79 @@ def test_a_plan_of_slides_is_played_slide_by_slide(plan: Any, score: float, line
     made = code("sliding_tiles")
     assert made["score"](WORKED_SLIDES, plan) == pytest.approx(score)
     assert made["explain"](WORKED_SLIDES, plan) == line
+
+
+# -- sokoban -----------------------------------------------------------------------------------------------------------
+def fewest_pushes(made: dict[str, Any], level: list[str]) -> int:
+    """By walking and pushing in every way, a step at a time."""
+    walls, goals = made["_all"](level, "#"), made["_all"](level, ".+*")
+    (player,) = made["_all"](level, "@+")
+    queue, seen = collections.deque([(0, player, frozenset(made["_all"](level, "$*")))]), set()
+    while True:
+        pushes, (y, x), boxes = queue.popleft()
+        if boxes == goals:
+            return pushes
+        if ((y, x), boxes) in seen:
+            continue
+        seen.add(((y, x), boxes))
+        for down, right in made["STEPS"].values():
+            to, beyond = (y + down, x + right), (y + 2 * down, x + 2 * right)
+            if to in boxes and beyond not in walls | boxes:
+                queue.append((pushes + 1, to, boxes - {to} | {beyond}))
+            elif to not in walls | boxes:
+                queue.appendleft((pushes, to, boxes))
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_the_fewest_pushes_are_those_of_a_search_forwards(split: str) -> None:
+    made = code("sokoban")
+    for one in block("sokoban", split, 10):
+        assert one["hidden"]["fewest"] == fewest_pushes(made, *one["input"])
+
+
+@pytest.mark.parametrize(("split", "width", "boxes", "fewest", "most"), [("train", 6, 2, 2, 7), ("val", 7, 3, 4, 12)])
+def test_a_level_is_what_the_statement_says(split: str, width: int, boxes: int, fewest: int, most: int) -> None:
+    made = code("sokoban")
+    for one in block("sokoban", split, 30):
+        (level,) = one["input"]
+        counts = [len(made["_all"](level, marks)) for marks in ("@+", "$*", ".+*")]
+        assert counts[0] == 1 and 2 <= counts[1] == counts[2] <= boxes
+        assert {len(row) for row in (level, *level)} == {width}
+        assert {*level[0], *level[-1], *(row[0] + row[-1] for row in level)} == {"#", "##"}
+        assert fewest <= one["hidden"]["fewest"] <= most
+
+
+WORKED_LEVEL = {"input": [["#######", "#@$ .##", "# $ . #", "#######"]], "hidden": {"fewest": 4}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "score", "line"),
+    [
+        ("RRLLDRR", 1.0, ""),
+        ("DRRLLURR", 1.0, ""),
+        ("LRR", 0.0, "step 0: L runs into a wall"),
+        ("RR", 0.15, "not solved: after 2 steps no box is on the goal in row 2, column 4"),
+        ("", 0.0, "not solved: after 0 steps no box is on the goal in row 1, column 4"),
+        ("RRR", 0.0, "step 2: R pushes a box against a wall"),
+        ("RLDRURDR", 0.0, "step 6: D pushes a box against a wall"),
+        ("DRU", 0.0, "step 2: U pushes a box against a wall"),
+        ("rr", 0.0, "step 0 is none of U, D, L and R"),
+        ("R\u202eR", 0.0, "step 1 is none of U, D, L and R"),
+        (["R", "R"], 0.0, "the output is no text"),
+        (b"RR", 0.0, "the output is no text"),
+        ("RRLLDRR" + "LR" * 246 + "L", 1.0, ""),
+        ("RRLLDRR" + "LR" * 247, 0.0, "the plan has 501 steps, 500 allowed"),
+    ],
+)
+def test_a_plan_of_pushes_is_played_step_by_step(plan: Any, score: float, line: str) -> None:
+    made = code("sokoban")
+    assert made["score"](WORKED_LEVEL, plan) == pytest.approx(score)
+    assert made["explain"](WORKED_LEVEL, plan) == line
+
+
+def test_two_boxes_in_a_row_cannot_be_pushed() -> None:
+    made, one = code("sokoban"), {"input": [["########", "#@$$ ..#", "########"]], "hidden": {"fewest": 0}}
+    assert made["explain"](one, "R") == "step 0: R pushes a box against a box" and made["score"](one, "R") == 0.0
 
 
 # -- tsp ---------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ def algorithm(capacity, sample):
 
 
 def priority(item, room, capacity):
+    left = room - item
+    if 0 < left < capacity // 20:
+        return -1
     if room == capacity:
-        return -capacity
-    return room - item
+        return 0
+    return capacity + left

@@ -1,34 +1,49 @@
-DEPTH = 3
+import random
+
 WIDTH = 3
 
 
 def algorithm(board, goal):
-    return search(board, goal, [], DEPTH)[1]
+    plan = []
+    for _ in range(8):
+        plan = improve(plan, board, goal)
+    return plan
 
 
-def search(board, goal, plan, depth):
-    best = distance(board, goal), plan
-    if depth == 0:
-        return best
-    for tile in movable(board):
-        best = min(best, search(slid(board, tile), goal, plan + [tile], depth - 1))
-    return best
+def improve(plan, board, goal):
+    changed = plan + walk(played(board, plan))
+    if distance(played(board, changed), goal) < distance(played(board, plan), goal):
+        return changed
+    return plan
 
 
-def movable(board):
-    return [tile for tile in board if tile != 0 and apart(board.index(tile), board.index(0)) == 1]
+def walk(board):
+    plan = []
+    for _ in range(random.randint(1, 4)):
+        tile = random.choice([tile for tile in board if beside(board.index(tile), board.index(0))])
+        board = played(board, [tile])
+        plan.append(tile)
+    return plan
 
 
-def slid(board, tile):
-    return [tile if other == 0 else 0 if other == tile else other for other in board]
+def played(board, plan):
+    board = list(board)
+    for tile in plan:
+        here, gap = board.index(tile), board.index(0)
+        board[here], board[gap] = 0, tile
+    return board
 
 
 def distance(board, goal):
     total = 0
-    for tile, wanted in zip(board, goal):
-        if tile != wanted and tile != 0:
-            total += 1
+    for place, tile in enumerate(board):
+        if tile != 0:
+            total += apart(place, goal.index(tile))
     return total
+
+
+def beside(a, b):
+    return apart(a, b) == 1
 
 
 def apart(a, b):

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -33,6 +34,7 @@ LONGEST_INLINE = 200  # characters of a prompt that stand in the record itself
 ALWAYS = ("input_tokens", "output_tokens", "usd", "stop_reason")  # what a recorded call holds of a reply, and
 WHERE_TOLD = ("cache_read_tokens", "cache_write_tokens", "returned_model")  # what only where there is something
 MOST_NUMBER = 1e12  # of tokens or dollars: more than any reply has
+OWN_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")  # of diskcache, for what is large
 NOT_SHARED = ("truncated", "malformed", "bad_request")  # bad luck or the set-up of one run, perhaps not of the next
 
 
@@ -108,10 +110,17 @@ class SharedReplies:
         import diskcache
 
         class JsonOnly(diskcache.JSONDisk):
-            def fetch(self, mode: int, filename: str, value: Any, read: bool) -> Any:
+            def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
                 if mode == diskcache.core.MODE_PICKLE:
                     raise ValueError("a pickled entry is refused")
+                inline = mode == diskcache.core.MODE_RAW and isinstance(value, bytes)
+                if not inline and not (mode == diskcache.core.MODE_BINARY and OWN_FILE.fullmatch(filename or "")):
+                    raise ValueError("an entry is no reply")
                 return super().fetch(mode, filename, value, read)
+
+            def remove(self, file_path: str) -> None:
+                if OWN_FILE.fullmatch(file_path):  # diskcache deletes whatever an old row names
+                    super().remove(file_path)
 
         self.folder = folder
         with self._guarded():

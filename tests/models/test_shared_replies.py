@@ -78,6 +78,38 @@ def test_an_entry_nested_too_deep_is_refused(tmp_path):
     shared.close()
 
 
+@pytest.mark.parametrize(
+    "row", [{"value": 7}, {"value": "text"}, {"value": None}, {"mode": 99}, {"mode": 3, "filename": "cache.db"},
+            {"mode": 2, "filename": "../private"}]
+)  # fmt: skip
+def test_a_row_of_another_make_is_refused_and_no_other_file_is_read(tmp_path, row):
+    (tmp_path / "private").write_bytes(zlib.compress(b'{"text": "private"}'))
+    shared = SharedReplies(tmp_path / "shared")
+    shared.put("k", Reply("x"))
+    shared._cache._sql(f"UPDATE Cache SET {', '.join(f'{name} = ?' for name in row)}", tuple(row.values()))
+    with pytest.raises(BadFolder, match=r"an entry is no reply\. Give another --cache"):
+        shared.get("k")
+    shared.close()
+
+
+def test_a_row_that_names_another_file_does_not_have_it_deleted(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    shared = SharedReplies(tmp_path / "shared")
+    shared.put("k", Reply("x"))
+    shared._cache._sql("UPDATE Cache SET mode = 2, value = NULL, filename = ?, expire_time = 1.0", (str(mine),))
+    shared.put("other", Reply("y"))
+    assert mine.read_text() == "mine"
+    shared.close()
+
+
+def test_a_long_reply_is_shared_too(tmp_path):
+    shared, long = SharedReplies(tmp_path), Reply("".join(random.choices("abcdefghij", k=200_000)))
+    shared.put("k", long)
+    assert shared.get("k") == long and len(list(tmp_path.rglob("*.val"))) == 1
+    shared.close()
+
+
 def test_a_run_that_meets_an_entry_that_is_no_reply_asks_nothing_and_ends_in_one_line(shop, stop_run, tmp_path):
     with shop() as here:
         assert stop_run(*here.argv("first", "--generations", "0")).status == 0

@@ -33,7 +33,7 @@ from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import Scaffold, read_scaffold
 from stop.scorer import Scorer
 from stop.settings import RunConfig, default_set
-from stop.task import Task, find_tasks
+from stop.task import Task, as_found, find_tasks
 from stop.utility import Alone, Utility
 
 
@@ -193,7 +193,7 @@ def begin(
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
-    config = RunConfig.by_preset(preset, tasks=tuple(t.name for t in tasks), **settings)
+    config = RunConfig.by_preset(preset, tasks=as_found(tasks), **settings)
     means = Means(Path(out), workers, Path(cache) if cache else None, no_cache)
     plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)

@@ -225,14 +225,18 @@ class Answers:
             self._new[record["key"]] = record
 
     # -- asking ---------------------------------------------------------------------------------------------------
-    def reply(self, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
-        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing."""
+    def reply(self, model: LanguageModel, request: Request, meter: RunMeter, *, of_unit: bool = True) -> Reply:
+        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing.
+
+        of_unit: the unit in flight asks, so that it becomes part of its records; else it stays pending.
+        """
         key = reply_key(
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
             earlier=request.earlier,
         )  # fmt: skip
-        self._asked.add(key)
+        if of_unit:
+            self._asked.add(key)
         return self._replies.get(key, lambda: self._ask(key, model, request, meter))
 
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:

@@ -178,7 +178,7 @@ class _Metered:
 
     def reply(self, request: Request) -> Reply:
         """Raises RunBudgetSpent, ModelRefused, ModelUnavailable."""
-        return self._answers.reply(self._model, request, self._meter)
+        return self._answers.reply(self._model, request, self._meter, of_unit=False)
 
 
 def begin(

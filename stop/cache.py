@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sqlite3
+import struct
 import threading
 import time
 import zlib
@@ -131,24 +132,26 @@ class SharedReplies:
 
     @contextmanager
     def claimed(self, key: str, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Inside, no other process asks for this reply: two runs at once pay for it once. A kill lets go of it.
+        """Inside, no other run asks for this reply: two runs at once pay for it once. A kill lets go of it.
 
         Raises Stopping if `stopped` comes true while another one holds it.
         """
         byte = int(key[:15], 16)  # of a file without content: each reply has its own lock
         with self._guarded():
-            while not self._locked(byte):
+            while not self._locked(byte, fcntl.F_WRLCK):
                 if stopped():
                     raise Stopping
                 time.sleep(POLL_SECONDS)
         try:
             yield
         finally:
-            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, byte)
+            self._locked(byte, fcntl.F_UNLCK)
 
-    def _locked(self, byte: int) -> bool:
+    def _locked(self, byte: int, how: int) -> bool:
+        # of this opening of the file, not of the process, as lockf's are: two sessions in one process are two runs
+        lock = struct.pack("hhqqi4x", how, os.SEEK_SET, byte, 1, 0)
         try:
-            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.fcntl(self._claims, fcntl.F_OFD_SETLK, lock)
         except (BlockingIOError, PermissionError):  # either, as POSIX has it
             return False
         return True

@@ -14,7 +14,7 @@ from conftest import records
 
 import stop
 from models.shop import bill, closing, ended, keys, same_program
-from stop.cache import NOT_SHARED, SharedReplies
+from stop.cache import NOT_SHARED, SharedReplies, Stopping
 from stop.model import Reply
 from stop.records import BadFolder
 
@@ -32,6 +32,20 @@ def test_two_runs_at_once_share_a_cache_and_pay_for_each_reply_once(shop, tmp_pa
     found = keys(tmp_path / "shared")
     assert len(found) == len(set(found)) and set(found) == asked(tmp_path / "a")
     assert len(here.server.requests) == len(found)
+
+
+def test_two_sessions_in_one_process_exclude_each_other_and_one_that_closes_frees_only_its_own(tmp_path):
+    first, second, third = (SharedReplies(tmp_path) for _ in range(3))
+    with first.claimed("a" * 32, lambda: True):
+        third.close()
+        for _ in range(2):
+            with pytest.raises(Stopping), second.claimed("a" * 32, lambda: True):
+                raise AssertionError("claimed twice")
+        with second.claimed("b" * 32, lambda: True):
+            pass
+    with second.claimed("a" * 32, lambda: True):
+        pass
+    first.close(), second.close()
 
 
 class Bomb:

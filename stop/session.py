@@ -254,7 +254,8 @@ def bench(
     utilities = [Utility(task, sandbox, answers, alone) for task in plan.tasks]
     threads = {"runner": plan.means.workers, "measurer": plan.means.workers}
     if isinstance(model, RemoteModel):
-        threads["caller"] = MOST_IN_FLIGHT
+        # no more than may be sent at once: what waits for its turn is not begun, for budgets and for Ctrl-C
+        threads["caller"] = min(MOST_IN_FLIGHT, model.limiter.most)
     pools = {name: ThreadPoolExecutor(most, thread_name_prefix=name) for name, most in threads.items()}
     for utility in utilities:
         stack.callback(utility.close)

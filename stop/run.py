@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = run_parser().checked(argv)
     if arguments.unsafe_no_sandbox and arguments.sandbox != "auto":
         return _wrong("--sandbox and --unsafe-no-sandbox exclude each other. Give one of them.", WRONG_USAGE)
+    if arguments.cache and arguments.no_cache:
+        return _wrong("--cache and --no-cache exclude each other. Give one of them.", WRONG_USAGE)
     if "" in (arguments.out, arguments.cache):
         return _wrong("--out and --cache take a folder, not an empty text. Is a variable unset?", WRONG_USAGE)
     if arguments.unsafe_no_sandbox:

@@ -106,7 +106,7 @@ class RunMeter:
         return self._in_flight
 
     def stop(self) -> None:
-        """Nothing is reserved any more. Takes no lock: a signal handler may call it."""
+        """Nobody waits for the reserves of others any more. Takes no lock: a signal handler may call it."""
         self._stopped = True
 
     def count(self) -> None:
@@ -132,9 +132,9 @@ class RunMeter:
 
     def _reserve(self, key: str, usd: float, *, again: bool) -> None:
         with self._changed:
-            if not again:
-                self._check_calls()
-            while True:
+            while True:  # all of it again after a wait, in which others were sent
+                if not again:
+                    self._check_calls()
                 self._check_minutes()
                 if not self.budget.usd or self.usd + self._reserved + usd <= self.budget.usd + ROUNDING:
                     break

@@ -10,7 +10,9 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sqlite3
+import struct
 import threading
 import time
 import zlib
@@ -33,6 +35,7 @@ LONGEST_INLINE = 200  # characters of a prompt that stand in the record itself
 ALWAYS = ("input_tokens", "output_tokens", "usd", "stop_reason")  # what a recorded call holds of a reply, and
 WHERE_TOLD = ("cache_read_tokens", "cache_write_tokens", "returned_model")  # what only where there is something
 MOST_NUMBER = 1e12  # of tokens or dollars: more than any reply has
+OWN_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")  # of diskcache, for what is large
 NOT_SHARED = ("truncated", "malformed", "bad_request")  # bad luck or the set-up of one run, perhaps not of the next
 
 
@@ -108,10 +111,17 @@ class SharedReplies:
         import diskcache
 
         class JsonOnly(diskcache.JSONDisk):
-            def fetch(self, mode: int, filename: str, value: Any, read: bool) -> Any:
+            def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
                 if mode == diskcache.core.MODE_PICKLE:
                     raise ValueError("a pickled entry is refused")
+                inline = mode == diskcache.core.MODE_RAW and isinstance(value, bytes)
+                if not inline and not (mode == diskcache.core.MODE_BINARY and OWN_FILE.fullmatch(filename or "")):
+                    raise ValueError("an entry is no reply")
                 return super().fetch(mode, filename, value, read)
+
+            def remove(self, file_path: str) -> None:
+                if OWN_FILE.fullmatch(file_path):  # diskcache deletes whatever an old row names
+                    super().remove(file_path)
 
         self.folder = folder
         with self._guarded():
@@ -122,24 +132,26 @@ class SharedReplies:
 
     @contextmanager
     def claimed(self, key: str, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Inside, no other process asks for this reply: two runs at once pay for it once. A kill lets go of it.
+        """Inside, no other run asks for this reply: two runs at once pay for it once. A kill lets go of it.
 
         Raises Stopping if `stopped` comes true while another one holds it.
         """
         byte = int(key[:15], 16)  # of a file without content: each reply has its own lock
         with self._guarded():
-            while not self._locked(byte):
+            while not self._locked(byte, fcntl.F_WRLCK):
                 if stopped():
                     raise Stopping
                 time.sleep(POLL_SECONDS)
         try:
             yield
         finally:
-            fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, byte)
+            self._locked(byte, fcntl.F_UNLCK)
 
-    def _locked(self, byte: int) -> bool:
+    def _locked(self, byte: int, how: int) -> bool:
+        # of this opening of the file, not of the process, as lockf's are: two sessions in one process are two runs
+        lock = struct.pack("hhqqi4x", how, os.SEEK_SET, byte, 1, 0)
         try:
-            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            fcntl.fcntl(self._claims, fcntl.F_OFD_SETLK, lock)
         except (BlockingIOError, PermissionError):  # either, as POSIX has it
             return False
         return True
@@ -216,14 +228,18 @@ class Answers:
             self._new[record["key"]] = record
 
     # -- asking ---------------------------------------------------------------------------------------------------
-    def reply(self, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
-        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing."""
+    def reply(self, model: LanguageModel, request: Request, meter: RunMeter, *, of_unit: bool = True) -> Reply:
+        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing.
+
+        of_unit: the unit in flight asks, so that it becomes part of its records; else it stays pending.
+        """
         key = reply_key(
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
             earlier=request.earlier,
         )  # fmt: skip
-        self._asked.add(key)
+        if of_unit:
+            self._asked.add(key)
         return self._replies.get(key, lambda: self._ask(key, model, request, meter))
 
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:

@@ -201,9 +201,10 @@ class Records:
     # -- one unit -------------------------------------------------------------------------------------------------
     def unfinished(self, finished: set[str]) -> list[Record]:
         """Cuts off the rows of units that have no end, and gives back their calls and evaluations to be used again."""
-        kept: list[Record] = [r for r in self._pending if r["unit"] not in finished]
         known = {r["key"] for n in ("calls.jsonl", "evaluations.jsonl") for r in self.rows[n] if r["unit"] in finished}
-        kept = [r for r in kept if r["key"] not in known]  # a kill came between a commit and the emptying of pending
+        # what is known: a kill came between a commit and the emptying of pending. What was asked for beside or between
+        # units (Session.model, comparisons) carries the name of one that is finished, and stays
+        kept: list[Record] = [r for r in self._pending if r["key"] not in known]
         seen = {r["key"] for r in kept}
         for name, kind in (("calls.jsonl", "call"), ("evaluations.jsonl", "evaluation")):
             cut = [r for r in self.rows[name] if r["unit"] not in finished]

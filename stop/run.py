@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = run_parser().checked(argv)
     if arguments.unsafe_no_sandbox and arguments.sandbox != "auto":
         return _wrong("--sandbox and --unsafe-no-sandbox exclude each other. Give one of them.", WRONG_USAGE)
+    if arguments.cache and arguments.no_cache:
+        return _wrong("--cache and --no-cache exclude each other. Give one of them.", WRONG_USAGE)
     if "" in (arguments.out, arguments.cache):
         return _wrong("--out and --cache take a folder, not an empty text. Is a variable unset?", WRONG_USAGE)
     if arguments.unsafe_no_sandbox:
@@ -80,7 +82,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from stop.plan import Means, Plan, level
     from stop.scaffold import read_scaffold
     from stop.settings import BUDGETS, RunConfig, default_set
-    from stop.task import find_tasks
+    from stop.task import as_found, find_tasks
 
     names = arguments.tasks or [default_set(arguments.preset)]
     tasks = find_tasks(names, arguments.preset)
@@ -91,7 +93,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     out = Path(arguments.out) if arguments.out else _default_out(names, arguments)
     config = RunConfig.by_preset(
         arguments.preset,
-        tasks=tuple(_as_found(tasks)), model=arguments.model, base_url=arguments.base_url.rstrip("/"),
+        tasks=as_found(tasks), model=arguments.model, base_url=arguments.base_url.rstrip("/"),
         scaffold=arguments.scaffold, policy=arguments.policy,
         seed=arguments.seed, sandbox=level(_asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
@@ -102,14 +104,6 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _asked_level(arguments: argparse.Namespace) -> str:
     return "none" if arguments.unsafe_no_sandbox else arguments.sandbox
-
-
-def _as_found(tasks: Sequence) -> list[str]:
-    """Names of tasks that are found by name, paths of the others, so that a replay finds them again."""
-    from stop.task import known_tasks
-
-    known = {path.resolve() for path in known_tasks().values()}
-    return [t.name if t.path.resolve() in known else str(t.path) for t in tasks]
 
 
 def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:

@@ -33,7 +33,7 @@ from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import Scaffold, read_scaffold
 from stop.scorer import Scorer
 from stop.settings import RunConfig, default_set
-from stop.task import Task, find_tasks
+from stop.task import Task, as_found, find_tasks
 from stop.utility import Alone, Utility
 
 
@@ -178,7 +178,7 @@ class _Metered:
 
     def reply(self, request: Request) -> Reply:
         """Raises RunBudgetSpent, ModelRefused, ModelUnavailable."""
-        return self._answers.reply(self._model, request, self._meter)
+        return self._answers.reply(self._model, request, self._meter, of_unit=False)
 
 
 def begin(
@@ -193,7 +193,7 @@ def begin(
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
-    config = RunConfig.by_preset(preset, tasks=tuple(t.name for t in tasks), **settings)
+    config = RunConfig.by_preset(preset, tasks=as_found(tasks), **settings)
     means = Means(Path(out), workers, Path(cache) if cache else None, no_cache)
     plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)
@@ -254,7 +254,8 @@ def bench(
     utilities = [Utility(task, sandbox, answers, alone) for task in plan.tasks]
     threads = {"runner": plan.means.workers, "measurer": plan.means.workers}
     if isinstance(model, RemoteModel):
-        threads["caller"] = MOST_IN_FLIGHT
+        # no more than may be sent at once: what waits for its turn is not begun, for budgets and for Ctrl-C
+        threads["caller"] = min(MOST_IN_FLIGHT, model.limiter.most)
     pools = {name: ThreadPoolExecutor(most, thread_name_prefix=name) for name, most in threads.items()}
     for utility in utilities:
         stack.callback(utility.close)

@@ -289,6 +289,12 @@ def known_sets() -> dict[str, list[str]]:
     return sets
 
 
+def as_found(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Names of tasks that are found by name, paths of the others, so that a replay finds them again."""
+    known = {path.resolve() for path in known_tasks().values()}
+    return tuple(t.name if t.path.resolve() in known else str(t.path) for t in tasks)
+
+
 def find_tasks(names: list[str], preset: str = "") -> list[Task]:
     """The tasks that names, sets and paths stand for, each once, in order; with the preset, where they have it.
 

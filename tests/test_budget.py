@@ -58,6 +58,19 @@ def test_many_threads_never_hold_more_than_the_budget():
     assert 0 < refused < 100 and 0.9 < meter.usd <= 1.0 and most[0] <= 1.0 + 1e-6
 
 
+def test_calls_that_wait_for_dollars_do_not_exceed_the_budget_of_calls():
+    meter = RunMeter(RunBudget(calls=3, usd=1.0), NOTHING)
+
+    def one(number):
+        with meter.reserved(str(number), 0.6) as call:  # one fits, the others wait for it
+            time.sleep(0.01)
+            call.pay(0.01)
+
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(one, n) for n in range(16)]
+    assert [f.exception() is None for f in futures].count(True) == meter.calls == 3
+
+
 def test_a_lost_attempt_counts_in_full_and_the_next_is_reserved_anew():
     meter = RunMeter(RunBudget(usd=1.0, calls=1), NOTHING)
     with pytest.raises(RunBudgetSpent), meter.reserved("k", 0.4) as call:

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import records
+from conftest import Said, records
 
+from stop.model import Request
 from stop.run import main
+from stop.session import Session, begin
 
 SIZE = ["maxcut", "string_grid", "--generations", "2", "--repeats", "1", "--workers", "2"]
 MOMENTS_SEED = 20231003
@@ -230,3 +233,27 @@ def test_more_generations_go_on_from_the_end_and_count_another_look_at_test(smal
     looks = json.loads((out / "run.json").read_text())["looks"]["test"]
     assert [look["unit"] for look in looks] == ["test after step 2", "test after step 3"]
     assert main(["--replay", "--out", str(out)]) == 0
+
+
+def test_what_is_asked_beside_the_units_stays_out_of_their_records_and_is_known_to_later_sittings(
+    tiny: list[str], scripted: Callable[..., str], stop_run: Callable[..., Said], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    settings = {"out": out, "scaffold": tiny[2], "model": scripted("a reply"), "generations": 1, "repeats": 1}
+
+    def ask(session: Session, message: str) -> int:
+        """Calls by then."""
+        session.model.reply(Request("", message, 1.0, 10, "aa"))
+        return session._meter.calls
+
+    with begin(tiny[0], **settings) as session:
+        session.score_seed()
+        ask(session, "between")
+        session._recursion._tell = lambda event: ask(session, "during")
+        session.step()
+    with begin(tiny[0], **settings) as session:
+        before = session._meter.calls
+        assert ask(session, "between") == ask(session, "during") == before
+    rows = [json.loads(line) for line in (out / "pending.jsonl").open()]
+    assert [row["messages"][0]["text"] for row in rows] == ["between", "during"]
+    assert "equal" in stop_run("--replay", "--out", out).out

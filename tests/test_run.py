@@ -288,5 +288,10 @@ def test_two_ways_to_confine_exclude_each_other_and_an_empty_folder_is_named(
 ) -> None:
     assert main(["--sandbox", "strict", "--unsafe-no-sandbox", "--out", str(tmp_path / "r")]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+def test_a_cache_and_none_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cache", str(tmp_path / "c"), "--no-cache", "--out", str(tmp_path / "run")]) == 2
+    assert "--cache and --no-cache exclude each other" in capsys.readouterr().err and not list(tmp_path.iterdir())
     assert main(["--out", ""]) == 2 and "not an empty text" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()

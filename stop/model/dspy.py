@@ -99,7 +99,7 @@ class DspyWire:
         from dspy.utils import exceptions as e
 
         server = self._server
-        text = _without_secrets(server.clean(str(error).partition(" To fix:")[0].partition("\n")[0]))
+        text = server.clean(_without_secrets(str(error).partition(" To fix:")[0].partition("\n")[0]))
         if isinstance(error, e.ContextWindowExceededError):
             return Unfit(text, too_long=True)
         if isinstance(error.status, int) and error.status >= 400:

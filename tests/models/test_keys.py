@@ -8,10 +8,13 @@ import sys
 import zlib
 
 import pytest
+from dspy.utils.exceptions import LMTransportError
 
 from models.conftest import CANARY, ask
 from models.fault_server import mixed
 from stop.model import open_model
+from stop.model.dspy import DspyWire
+from stop.model.failures import MOST_DETAIL_CHARS, Server
 from stop.sandbox import Limits, Sandbox, Text, levels, wire
 
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GROQ_API_KEY")
@@ -108,3 +111,10 @@ def test_a_generated_program_sees_no_key_at_any_level(serve, level):
             assert CANARY not in str(ran)
         model.close()
     assert os.environ["OPENAI_API_KEY"] == CANARY and server.requests[0]["authorization"].endswith(CANARY)
+
+
+def test_a_key_that_lies_where_an_error_text_is_cut_is_not_shown_in_part():
+    wire = DspyWire("openai/m", Server("dspy/openai/m", "http://127.0.0.1:1/v1", "OPENAI_API_KEY"))
+    for before in range(MOST_DETAIL_CHARS - len(CANARY), MOST_DETAIL_CHARS):
+        shown = str(wire._failure(LMTransportError("x" * before + CANARY)))
+        assert CANARY[:4] not in shown and shown.startswith("x" * (MOST_DETAIL_CHARS - len(CANARY)))

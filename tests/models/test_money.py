@@ -97,6 +97,13 @@ def test_no_call_is_sent_after_the_minutes_are_over(shop, stop_run):
         assert closing(said)["stopped"] == closing(again)["stopped"] == "budget_minutes"
 
 
+def test_calls_that_wait_for_their_turn_are_not_sent_after_the_minutes_are_over(shop, stop_run, monkeypatch):
+    monkeypatch.setattr("stop.model.remote.MOST_IN_FLIGHT", 2)
+    with shop(latency=0.5) as here:
+        said = stop_run(*here.argv("run", "--repeats", "6", "--workers", "6", "--budget-minutes", "0.04"))
+        assert closing(said)["stopped"] == "budget_minutes" and 4 < len(here.server.requests) < 16
+
+
 CATCHES_ALL = """
 import helpers
 

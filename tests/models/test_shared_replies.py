@@ -14,7 +14,7 @@ from conftest import records
 
 import stop
 from models.shop import bill, closing, ended, keys, same_program
-from stop.cache import NOT_SHARED, SharedReplies
+from stop.cache import NOT_SHARED, SharedReplies, Stopping
 from stop.model import Reply
 from stop.records import BadFolder
 
@@ -32,6 +32,20 @@ def test_two_runs_at_once_share_a_cache_and_pay_for_each_reply_once(shop, tmp_pa
     found = keys(tmp_path / "shared")
     assert len(found) == len(set(found)) and set(found) == asked(tmp_path / "a")
     assert len(here.server.requests) == len(found)
+
+
+def test_two_sessions_in_one_process_exclude_each_other_and_one_that_closes_frees_only_its_own(tmp_path):
+    first, second, third = (SharedReplies(tmp_path) for _ in range(3))
+    with first.claimed("a" * 32, lambda: True):
+        third.close()
+        for _ in range(2):
+            with pytest.raises(Stopping), second.claimed("a" * 32, lambda: True):
+                raise AssertionError("claimed twice")
+        with second.claimed("b" * 32, lambda: True):
+            pass
+    with second.claimed("a" * 32, lambda: True):
+        pass
+    first.close(), second.close()
 
 
 class Bomb:
@@ -75,6 +89,38 @@ def test_an_entry_nested_too_deep_is_refused(tmp_path):
     shared._cache._sql("UPDATE Cache SET value = ?", (zlib.compress(b"[" * 100_000),))
     with pytest.raises(BadFolder, match="cannot be used"):
         shared.get("k")
+    shared.close()
+
+
+@pytest.mark.parametrize(
+    "row", [{"value": 7}, {"value": "text"}, {"value": None}, {"mode": 99}, {"mode": 3, "filename": "cache.db"},
+            {"mode": 2, "filename": "../private"}]
+)  # fmt: skip
+def test_a_row_of_another_make_is_refused_and_no_other_file_is_read(tmp_path, row):
+    (tmp_path / "private").write_bytes(zlib.compress(b'{"text": "private"}'))
+    shared = SharedReplies(tmp_path / "shared")
+    shared.put("k", Reply("x"))
+    shared._cache._sql(f"UPDATE Cache SET {', '.join(f'{name} = ?' for name in row)}", tuple(row.values()))
+    with pytest.raises(BadFolder, match=r"an entry is no reply\. Give another --cache"):
+        shared.get("k")
+    shared.close()
+
+
+def test_a_row_that_names_another_file_does_not_have_it_deleted(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    shared = SharedReplies(tmp_path / "shared")
+    shared.put("k", Reply("x"))
+    shared._cache._sql("UPDATE Cache SET mode = 2, value = NULL, filename = ?, expire_time = 1.0", (str(mine),))
+    shared.put("other", Reply("y"))
+    assert mine.read_text() == "mine"
+    shared.close()
+
+
+def test_a_long_reply_is_shared_too(tmp_path):
+    shared, long = SharedReplies(tmp_path), Reply("".join(random.choices("abcdefghij", k=200_000)))
+    shared.put("k", long)
+    assert shared.get("k") == long and len(list(tmp_path.rglob("*.val"))) == 1
     shared.close()
 
 

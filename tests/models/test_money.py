@@ -260,7 +260,7 @@ def test_without_its_timing_a_run_still_counts_the_replies_that_it_holds(shop, s
 
 def test_a_run_of_which_a_part_had_no_price_says_that_its_cost_is_unknown(shop, stop_run, monkeypatch, tmp_path):
     """The price is lost between two sittings, or found."""
-    monkeypatch.setattr("stop.model.openai.price_elsewhere", lambda id, private: price[0])
+    monkeypatch.setattr("stop.model.provider.price_elsewhere", lambda id, private: price[0])
     for out, prices in (("lost", [PRICE, None]), ("found", [None, PRICE])):
         with shop() as here:
             for steps, now in enumerate(prices):

@@ -1,0 +1,24 @@
+import random
+from itertools import pairwise
+
+def algorithm(target, distance):
+    text = 'A' * len(target)
+    for _ in range(4):
+        text = improve(text, target, distance)
+    return text
+
+def improve(text, target, distance):
+    if len(text) != len(target):
+        raise ValueError('Output string must have the same length as the input string')
+    place = random.randrange(len(text))
+    changed = text[:place] + random.choice('AB') + text[place + 1:]
+    if miss(changed, target, distance) < miss(text, target, distance):
+        return changed
+    return text
+
+def miss(text, target, distance):
+    different = sum((a != b for a, b in zip(text, target, strict=True)))
+    return abs(different + changes(text) + changes(target) - distance)
+
+def changes(text):
+    return sum((a != b for a, b in pairwise(text)))

@@ -1,0 +1,29 @@
+import random
+import numpy as np
+
+def algorithm(weights):
+    sides = [0] * len(weights)
+    for _ in range(4):
+        sides = improve(sides, weights)
+    return sides
+
+def improve(sides, weights):
+    node = random.randrange(len(sides))
+    changed = list(sides)
+    changed[node] = 1 - sides[node]
+    if cut(changed, weights) > cut(sides, weights) + 5:
+        return changed
+    return sides
+
+def cut(sides, weights):
+    total = 0
+    for a in range(len(sides)):
+        for b in range(a):
+            if sides[a] != sides[b]:
+                total += weights[a][b]
+    # Add more complexity to the scoring of the cut and the optimization process
+    if total > 0:
+        return total
+    return np.random.randint(0, 10)
+
+# The rest of the program remains the same

@@ -202,6 +202,12 @@ def _reply(found: object) -> Reply:
     return Reply(**known)
 
 
+def _recorded(record: Record) -> Reply:
+    """The reply of a recorded call."""
+    told = {n: record[n] for n in WHERE_TOLD if n in record}
+    return Reply(record["reply"], **{n: record[n] for n in ALWAYS}, **told)
+
+
 class Answers:
     """All replies and evaluations of one run, from its records, and new ones as they come. Thread-safe."""
 
@@ -220,8 +226,7 @@ class Answers:
     def load(self, record: Record, *, in_flight: bool) -> None:
         """Takes in a recorded call or evaluation; in_flight: it belongs to the unit that runs next."""
         if record["kind"] == "call":
-            told = {n: record[n] for n in WHERE_TOLD if n in record}
-            self._replies.put(record["key"], Reply(record["reply"], **{n: record[n] for n in ALWAYS}, **told))
+            self._replies.put(record["key"], _recorded(record))
         else:
             self._evaluations.put(record["key"], record)
         if in_flight:
@@ -245,6 +250,8 @@ class Answers:
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
         if self._records is None:
             raise Missing(f"calls.jsonl: call {key} (draw {request.draw}) is missing")
+        if key in self._new:
+            return _recorded(self._new[key])  # it was paid for and kept, and then could not be shared
         if self._shared is None:
             reply = self._fresh(key, model, request, meter)
         else:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import diskcache
 import pytest
-from conftest import records
+from conftest import records, run_json
 
 import stop
 from models.shop import bill, closing, ended, keys, same_program
-from stop.cache import NOT_SHARED, SharedReplies, Stopping
-from stop.model import Reply
-from stop.records import BadFolder
+from stop.budget import RunBudget, RunMeter, SpentBefore
+from stop.cache import NOT_SHARED, Answers, SharedReplies, Stopping
+from stop.chain import BadFolder
+from stop.model import Reply, Request, open_model
+from stop.records import Records
 
 
 def asked(run: Path) -> set[str]:
@@ -172,6 +174,17 @@ def test_a_full_cache_ends_the_run_in_one_line_and_the_reply_that_was_paid_for_i
         assert stop.load(tmp_path / "run").usd == pytest.approx(bill(here.server.requests))
         assert stop_run(*here.argv("run", "--no-cache")).status == 0
     assert len(here.server.requests) == len(asked(tmp_path / "run"))
+
+
+def test_a_reply_that_could_not_be_shared_is_not_paid_for_again_when_a_program_goes_on(scripted, tmp_path):
+    shared, records = SharedReplies(tmp_path / "shared"), Records(tmp_path / "run", run_json())
+    shared._cache._sql("PRAGMA query_only = 1")  # as on a disk that is full
+    model, meter = open_model(scripted("a reply")), RunMeter(RunBudget(calls=1), SpentBefore())
+    answers, request = Answers(records, shared), Request("", "hello", 1.0, 10, "aa")
+    with pytest.raises(BadFolder, match="cannot be used"):
+        answers.reply(model, request, meter)
+    assert answers.reply(model, request, meter).text == "a reply"
+    shared.close(), records.close()
 
 
 def test_a_reply_that_was_not_taken_is_recorded_and_asked_again_by_the_next_run(shop, stop_run, tmp_path):

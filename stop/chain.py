@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+MOST_AMOUNT = 1e12  # of tokens, seconds or dollars: more than any line has
 CHAINED = ("calls.jsonl", "evaluations.jsonl", "outcomes.jsonl", "incidents.jsonl", "lineage.jsonl", "decisions.jsonl")
 FOLDERS = ("sources", "solutions", "texts")
 GIVE_UP = "The run cannot go on from it; start another with --out."
@@ -27,7 +28,6 @@ NEEDED: dict[str, tuple[str, ...]] = {  # what is read of a line in any case: a 
     "lineage.jsonl": ("unit", "id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility",
                       "stderr", "n", "llm_calls", "input_tokens", "output_tokens", "usd", "detail"),
     "decisions.jsonl": ("unit", "id"),
-    "pending.jsonl": ("unit", "key", "kind"),
 }  # fmt: skip
 TIMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # what is read, and counted, of a line of timing.jsonl
     "sitting": ((), ()), "rest": ((), ()), "evaluation": (("key",), ("cpu_seconds",)),
@@ -94,7 +94,7 @@ def read_pending(path: Path) -> tuple[list[Record], bool]:
     found = []
     for number, line in enumerate(lines, 1):
         record = _parsed(line)
-        if record is None or not all(key in record for key in NEEDED[file.name]):
+        if record is None or not _is_pending(record):
             raise BadFolder(f"{path}: {file.name} line {number}: not a whole record. {GIVE_UP}")
         found.append(record)
     return found, bool(rest)
@@ -124,9 +124,19 @@ def _is_timing(record: Record) -> bool:
     """Whether it has what is counted. What is negative, or no number, would lift a budget."""
     names, counted = TIMED.get(str(record.get("kind")), (("",), ()))
     numbers = [record.get("at", 0.0), *(record.get(name) for name in counted)]
-    return all(name in record for name in names) and all(
-        isinstance(number, int | float) and 0 <= number < float("inf") for number in numbers
-    )
+    return all(isinstance(record.get(name), str | bool) for name in names) and all(map(_is_amount, numbers))
+
+
+def _is_pending(record: Record) -> bool:
+    """Whether it has what is read, and counted, of an answer that no unit holds yet."""
+    called = record.get("kind") == "call"
+    texts = ("unit", "key", "kind", *(("reply", "stop_reason") if called else ()))
+    numbers = ("input_tokens", "output_tokens", "usd") if called else ()
+    return all(isinstance(record.get(t), str) for t in texts) and all(_is_amount(record.get(n)) for n in numbers)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < MOST_AMOUNT
 
 
 def read_source(path: Path, sha: str) -> str:

@@ -107,7 +107,7 @@ def test_a_unit_without_its_end_is_cut_off_and_its_answers_are_kept(folder: Path
 
 def test_what_was_noted_before_a_kill_is_there_afterwards_but_for_a_torn_line(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    records.note({"kind": "call", "unit": "seed", "key": "a"})
+    records.note({"kind": "evaluation", "unit": "seed", "key": "a"})
     with (tmp_path / "pending.jsonl").open("ab") as f:
         f.write(b'{"kind":"call","unit":"se')
     records.close()

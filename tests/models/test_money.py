@@ -274,7 +274,7 @@ def test_a_run_of_which_a_part_had_no_price_says_that_its_cost_is_unknown(shop, 
 LIES = [
     {"kind": "paid", "key": "k", "usd": -5.0}, {"kind": "paid", "key": "k", "usd": "1"}, {"kind": "sent", "usd": 1.0},
     {"kind": "paid", "key": "k", "usd": float("nan")}, {"kind": "unit", "unit": "seed"}, {"kind": ["paid"]}, {},
-    {"kind": "rest", "at": -100.0},
+    {"kind": "rest", "at": -100.0}, {"kind": "paid", "key": "k", "usd": 10**400}, {"kind": "paid", "key": [], "usd": 1},
 ]  # fmt: skip
 
 
@@ -285,3 +285,15 @@ def test_a_line_of_timing_that_would_lift_a_budget_is_refused_in_one_line(tiny, 
         file.write(json.dumps(lie) + "\n")
     said = stop_run(*tiny, "--generations", "3", "--out", out)
     assert said.status == 2 and "timing.jsonl line" in said.line and "not a record. Remove that line" in said.line
+
+
+CALL = {"kind": "call", "unit": "step 3", "key": "k", "reply": "", "stop_reason": "end", "usd": 0.0}
+CALL |= {"input_tokens": 1, "output_tokens": 1}
+
+
+@pytest.mark.parametrize("lie", [{"usd": -5.0}, {"usd": None}, {"usd": 10**400}, {"reply": None}, {"key": ["k"]}])
+def test_a_pending_reply_that_is_none_is_refused_in_one_line(tiny, tiny_run, stop_run, tmp_path, lie):
+    out = shutil.copytree(tiny_run, tmp_path / "run")
+    (out / "pending.jsonl").write_text(json.dumps(CALL | lie) + "\n")
+    said = stop_run(*tiny, "--generations", "3", "--out", out)
+    assert said.status == 2 and "pending.jsonl line 1: not a whole record" in said.line

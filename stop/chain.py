@@ -219,6 +219,13 @@ def _edited_texts(path: Path) -> list[Break]:
     return [Break(f"{f.parent.name}/{f.name}", 1, "is not what its name says: it was edited") for f in wrong]
 
 
+def missing_texts(path: Path, calls: Iterable[Record]) -> list[Break]:
+    """The prompts that recorded calls name and that are not there."""
+    parts = [part for row in calls for part in (row.get("system", {}), *row.get("messages", ()))]
+    named = dict.fromkeys(part["sha"] for part in parts if "sha" in part)
+    return [Break(f"texts/{sha}", 1, "is missing") for sha in named if not (path / "texts" / sha).is_file()]
+
+
 def digests(path: Path) -> dict[str, Record]:
     """What seal.json holds of each file that is there: SHA-256, bytes, lines."""
     found = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, Missing
-from stop.chain import BadFolder, Record, check_seal, read_source
+from stop.chain import BadFolder, Record, check_seal, missing_texts, read_source
 from stop.frames import checked_run
 from stop.improve import Recursion
 from stop.ledger import Comparing, Differs
@@ -49,7 +49,7 @@ def replay(means: Means, asked: str, tell: Callable[[str], None], notify: Callab
     comparing = Comparing(means.out, breaks)
     if comparing.tail:
         tell("the unit in which the run was cut short has no end and is left out")
-    problems = [str(b) for b in breaks]
+    problems = [str(b) for b in (*breaks, *missing_texts(means.out, comparing.rows["calls.jsonl"]))]
     plan = _plan(run, means, comparing, asked)
     recorded = RunConfig.of(run["config"]).sandbox
     if plan.config.sandbox != recorded:

@@ -216,6 +216,16 @@ def test_a_replay_names_a_text_that_was_edited(
     assert f"differs: {folder}/{path.name} line 1: is not what its name says: it was edited" in capsys.readouterr().err
 
 
+def test_a_replay_names_a_text_that_is_missing(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(small_run, tmp_path / "copy")
+    path = min((out / "texts").iterdir())
+    path.unlink()
+    assert main(["--replay", "--out", str(out)]) == 1
+    assert f"differs: texts/{path.name} line 1: is missing" in capsys.readouterr().err
+
+
 def test_a_replay_names_a_score_that_was_edited(
     small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"sandbox", "model", "records"},
     {"task", "chain"},
     {"scaffold", "budget", "draw", "settings"},
-    {"syntax", "neutral", "arguments"},
+    {"syntax", "neutral", "arguments", "libraries"},
 ]
 
 

@@ -66,7 +66,8 @@ def strips_step(actions: dict, facts: set, step: Any) -> tuple[set, str]:
 
 def strips_facts(text: str, bound: dict) -> list[tuple[str, ...]]:
     """The facts of a condition or effect, with objects for parameters: "on x y, clear x"."""
-    return [tuple(bound.get(word, word) for word in part.split()) for part in text.split(", ")]
+    split = [part.split() for part in text.split(", ")]
+    return [(name, *(bound[parameter] for parameter in parameters)) for name, *parameters in split]
 
 
 # -- plans that are found ----------------------------------------------------------------------------------------------
@@ -144,3 +145,21 @@ def strips_bindings(needs: list, facts: dict, bound: dict) -> Iterator[dict]:
     for fact in facts:
         if fact[0] == name and all(bound.get(p, o) == o for p, o in zip(parameters, fact[1:], strict=True)):
             yield from strips_bindings(others, facts, {**bound, **dict(zip(parameters, fact[1:], strict=True))})
+
+
+def errands_estimate(errands: list[dict[int, tuple[int, int, int]]]) -> Callable[[int], int]:
+    """An estimate for things that are carried about: steps with each of them, and facts that carriers must make true.
+
+    errands: of each thing, the bit of where it is -> (steps with it that are left, bits of facts that must become true,
+    bits of facts that must become true unless they are). No step may serve two things, or make two such facts true.
+    """
+    masks = [(sum(errand), errand) for errand in errands]
+
+    def estimate(state: int) -> int:
+        steps, always, needed = 0, 0, 0
+        for mask, errand in masks:
+            own, becoming, being = errand[state & mask]
+            steps, always, needed = steps + own, always | becoming, needed | being
+        return steps + (always | needed & ~state).bit_count()
+
+    return estimate

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stop.neutral import neutral
 from stop.sandbox import Child, Limits, Ran, Sandbox, Text, unless_lost, wire
 from stop.task import BadTask, Split, Task
 
 ADAPTER = Path(__file__).parent / "sandbox" / "inside" / "scoring.py"
 LIMITS = Limits(cpu_seconds=10.0, memory_mb=1024, result_kb=16_384)
+MOST_REASON_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Scored:
-    """A score in [0, score_cap], or the reason why there is none. incident: the scorer itself misbehaved."""
+    """A score in [0, score_cap], or the problem why there is none. incident: the scorer itself misbehaved.
+
+    reason: what the task's explain() finds wrong with an output that has a score below 1.0; "" where it says nothing.
+    """
 
     score: float = 0.0
     problem: str = ""
     incident: bool = False
+    reason: str = ""
 
 
 class Scorer:
@@ -141,13 +147,15 @@ class Scorer:
     def _checked(self, found: object) -> Scored:
         if isinstance(found, str):
             return Scored(problem=found)
+        found, said = found if isinstance(found, list) and len(found) == 2 else (found, "")
+        reason = neutral(str(said)[:MOST_REASON_CHARS])[:MOST_REASON_CHARS]
         if not isinstance(found, float) or not math.isfinite(found) or not 0.0 <= found <= self.task.score_cap:
             return Scored(
                 problem=f"the scorer gave {found!r}, not a number in [0, {self.task.score_cap:g}]", incident=True
             )
         if found > 1.0 and not self.task.open:
             return Scored(problem=f"score {found!r} is above the proved optimum 1.0", incident=True)
-        return Scored(score=found)
+        return Scored(score=found, reason=reason)
 
     def _call(self, entry: str, split: str, block: int, *more: object, seed: int) -> Ran:
         """Raises SandboxError, and then the next call starts another process."""
@@ -163,7 +171,7 @@ class Scorer:
         return ran
 
     def _started(self) -> Child:
-        texts = Text("sizes.py", self.task.sizes_source), Text("task.py", self.task.scorer_source)
+        texts = [Text(name, source) for name, source in self.task.scorer_texts]
         adapter = Text("scoring.py", ADAPTER.read_text(encoding="utf-8"))
         return self._sandbox.start(*texts, adapter, limits=LIMITS)
 

@@ -1,8 +1,8 @@
 """Tasks: one folder each, read and checked.
 
-Owns: what a task folder holds, what a preset changes of it, how tasks and sets are looked up. Does not own: running its
-code (scorer), scores (utility). A task folder is trusted code: running a task is running its author's code, though
-confined.
+Owns: what a task folder holds, what a preset changes of it, which libraries it uses, how tasks and sets are looked up.
+Does not own: running its code (scorer), scores (utility). A task folder is trusted code: running a task is running its
+author's code, though confined.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ FILES = ("task.toml", "statement.md", "task.py", "seed.py", "README.md")
 KEYS: dict[str, type | tuple[type, ...]] = {
     "entry": str, "cpu_seconds_per_instance": (int, float), "memory_mb": int, "instances": dict, "seed": int,
     "score_cap": (int, float), "open": bool, "independent": bool, "sets": list, "source": str, "licence": str,
-    "sizes": dict, "presets": dict,
+    "sizes": dict, "libraries": list, "presets": dict,
 }  # fmt: skip
 LARGEST = 1e6  # of any number in task.toml that limits something
-OPTIONAL: dict[str, Any] = {"open": False, "independent": False, "score_cap": 1.0, "sizes": {}, "presets": {}}
+OPTIONAL: dict[str, Any] = {
+    "open": False, "independent": False, "score_cap": 1.0, "sizes": {}, "libraries": [], "presets": {},
+}  # fmt: skip
 IN_A_PRESET = ("cpu_seconds_per_instance", "memory_mb", "instances", "score_cap", "open", "sizes")  # what it may change
 SIZE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+LIBRARIES = Path(__file__).parent / "libraries"  # texts that run before a task.py that asks for them
+ALL = "all"  # the set of every task that is known
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -69,10 +73,12 @@ class Task:
     presets: tuple[str, ...]  # that the folder has
     preset: str  # the one that all of this is read with; empty: none
     statement: str  # limits and sizes filled in
+    libraries: tuple[str, ...]  # of stop/libraries
+    library_sources: tuple[str, ...]  # the global names of which task.py uses
     scorer_source: str
     seed_source: str
-    sha: str  # of every file of the folder that can change a score
-    scorer_sha: str
+    sha: str  # of every file of the folder that can change a score, and of the libraries
+    scorer_sha: str  # of task.py and the libraries
 
     @property
     def text(self) -> str:
@@ -83,24 +89,29 @@ class Task:
 
     @property
     def sizes_source(self) -> str:
-        """The program text that runs before task.py."""
+        """The program text that runs before all others."""
         return f"SIZES = {self.sizes!r}"
+
+    @property
+    def scorer_texts(self) -> list[tuple[str, str]]:
+        """The file name and source of every text that the scorer runs, in order, in one module; task.py is the last."""
+        libraries = [(f"{name}.py", text) for name, text in zip(self.libraries, self.library_sources, strict=True)]
+        return [("sizes.py", self.sizes_source), *libraries, ("task.py", self.scorer_source)]
 
     def _scoring_code(self) -> str:
         """The functions, constants and sizes that `score` needs; not the generator of instances."""
-        tree = parse(self.scorer_source)
-        tops = {name: node for node in tree.body for name in _names(node)}
+        sources = [*self.library_sources, self.scorer_source]
+        tops = {name: (i, node) for i, text in enumerate(sources) for node in parse(text).body for name in _names(node)}
         wanted, queue, used = [], ["score"], set()
         while queue:
             used.add(name := queue.pop())
-            node = tops.pop(name, None)
+            i, node = tops.pop(name, (0, None))
             if node is not None:
-                wanted.append(node)
+                wanted.append((i, node.lineno, node.end_lineno or node.lineno))
                 queue += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-        lines = self.scorer_source.splitlines()
-        unique = sorted({(n.lineno, n.end_lineno or n.lineno) for n in wanted})
         shown = [self.sizes_source] if "SIZES" in used else []
-        return "\n\n".join([*shown, *("\n".join(lines[a - 1 : b]) for a, b in unique)])
+        shown += ["\n".join(sources[i].splitlines()[a - 1 : b]) for i, a, b in sorted(set(wanted))]
+        return "\n\n".join(shown)
 
 
 def _names(node: ast.stmt) -> list[str]:
@@ -158,6 +169,7 @@ def read_task(path: Path, preset: str = "") -> Task:
             parse(texts[name])
         except SyntaxError as error:
             raise BadTask(f"task {path}: {name} does not parse: {error.msg}.") from None
+    libraries = [_read(LIBRARIES / f"{name}.py") for name in keys["libraries"]]
     scored_by = [texts[f] for f in ("task.toml", "task.py", "statement.md", "seed.py")] + ([preset] if preset else [])
     return Task(
         name=path.name,
@@ -167,10 +179,20 @@ def read_task(path: Path, preset: str = "") -> Task:
         statement=_filled(path, texts["statement.md"], keys),
         scorer_source=texts["task.py"],
         seed_source=texts["seed.py"],
-        sha=hashlib.sha256("\0".join(scored_by).encode()).hexdigest()[:12],
-        scorer_sha=hashlib.sha256(texts["task.py"].encode()).hexdigest()[:12],
-        **{**keys, "sets": tuple(keys["sets"]), "cpu_seconds_per_instance": float(keys["cpu_seconds_per_instance"])},
+        library_sources=tuple(libraries),
+        sha=_digest(*scored_by, *libraries),
+        scorer_sha=_digest(texts["task.py"], *libraries),
+        **{
+            **keys,
+            "sets": tuple(keys["sets"]),
+            "libraries": tuple(keys["libraries"]),
+            "cpu_seconds_per_instance": float(keys["cpu_seconds_per_instance"]),
+        },
     )
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
 def _filled(path: Path, statement: str, keys: dict[str, Any]) -> str:
@@ -246,6 +268,10 @@ def _check_values(where: Path | str, found: dict[str, Any]) -> None:
             raise BadTask(f"{where}: {key} = {found[key]!r} has the wrong type.")
     if not all(isinstance(label, str) for label in found["sets"]):
         raise BadTask(f"{where}: sets = {found['sets']!r}; give names.")
+    libraries = sorted(file.stem for file in LIBRARIES.glob("[!_]*.py"))
+    for name in found["libraries"]:
+        if name not in libraries or found["libraries"].count(name) > 1:
+            raise BadTask(f"{where}: libraries: {name!r} is none, or there twice. {nearest(str(name), libraries)}")
     counts = found["instances"]
     if set(counts) != set(SPLITS) or not all(type(n) is int and n > 0 for n in counts.values()):
         raise BadTask(f"{where}: instances = {counts!r}; give positive numbers for train, val and test.")
@@ -277,15 +303,17 @@ def known_tasks() -> dict[str, Path]:
 
 
 def known_sets() -> dict[str, list[str]]:
-    """Every set with its tasks, in order of name."""
-    sets: dict[str, list[str]] = {}
-    for name, path in sorted(known_tasks().items()):
+    """Every set with its tasks, in order of name; ALL holds every task, those that cannot be used too."""
+    known = sorted(known_tasks().items())
+    sets: dict[str, list[str]] = {ALL: [name for name, _ in known]}
+    for name, path in known:
         try:
             labels = _checked_keys(path / "task.toml", _read(path / "task.toml"))["sets"]
         except BadTask:
             continue  # it is named when somebody asks for it; others are none the worse
         for label in labels:
-            sets.setdefault(label, []).append(name)
+            if label != ALL:
+                sets.setdefault(label, []).append(name)
     return sets
 
 

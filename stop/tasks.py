@@ -1,6 +1,6 @@
-"""`python -m stop.tasks`: all tasks, or one: its statement, an instance, and what its seed scores.
+"""`python -m stop.tasks`: all tasks, or one: its statement, an instance, what its seed scores; --check of one.
 
-Owns: what is printed of tasks. Does not own: task folders (task), scores (utility), tables (show).
+Owns: what is printed of tasks. Does not own: task folders (task), scores (utility), the contract (check), tables.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from stop.task import Split, Task
     from stop.utility import Evaluation
 
-HEADINGS = ("name", "sets", "train/val/test", "cpu_seconds", "memory_mb", "open", "1.0 means", "source")
+HEADINGS = (
+    "name", "sets", "train/val/test", "cpu_seconds", "memory_mb", "needs", "open", "sizes", "1.0 means", "source",
+)  # fmt: skip
 MEANS = r"\*\*1\.0 means{}\*\*\s+(.*?)\s*(?:\.\s|\.?$)"
+NOT_SAID = "not said in README.md"
 MOST_INPUT_CHARS = 400
 SCORED_SPLIT: Split = "train"
 SCORED_BLOCK = 0
@@ -39,8 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from stop.run import UNSAFE
 
         print(UNSAFE, file=sys.stderr)
+    level = "none" if arguments.unsafe_no_sandbox else arguments.sandbox
+    if arguments.check and arguments.name is None:
+        parser.error("--check needs the path of a task folder: python -m stop.tasks --check tasks/mine")
     try:
-        return _show(arguments.name, arguments.preset, "none" if arguments.unsafe_no_sandbox else arguments.sandbox)
+        return (_check if arguments.check else _show)(arguments.name, arguments.preset, level)
     except BrokenPipeError:
         raise  # see piped
     except (LookupError, BadTask, OSError) as error:
@@ -54,15 +60,35 @@ def _parser() -> Parser:
         prog="python -m stop.tasks",
         allow_abbrev=False,
         description="List the tasks; with NAME show one: statement, an instance, the seed solution and what it scores.",
-        epilog="Exit status: 0 shown, 1 no sandbox, 2 wrong usage, no such task or a folder that is none.",
+        epilog="Exit status: 0 shown, or checked and right; 1 --check found something wrong, or no sandbox; 2 wrong "
+        "usage, no such task or a folder that is none.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a task, the path of a task folder, or a set to list")
+    what = "check a folder against the contract of a task (docs/tasks.md): one line for each point, and what to do"
+    parser.add_argument("--check", action="store_true", help=what)
     what = "as a preset has them: stop-paper for the sizes and limits that STOP published"
     parser.add_argument("--preset", default="", metavar="PRESET", help=what)
     what = "how the seed is confined: landlock, strict, bwrap, or auto, the first that works here (default: auto)"
     parser.add_argument("--sandbox", default="auto", type=choice("sandbox level", SANDBOX), metavar="LEVEL", help=what)
     parser.add_argument("--unsafe-no-sandbox", action="store_true", help="run the seed without confinement; warns")
     return parser
+
+
+def _check(name: str, preset: str, level: str) -> int:
+    """A line for each point of the contract; 1 if one is not kept."""
+    from stop.check import findings
+    from stop.sandbox import Sandbox
+    from stop.task import known_tasks
+
+    kept = True
+    with Sandbox.of(level) as sandbox:
+        if level != "none":
+            sandbox.require()
+        for found in findings(known_tasks().get(name, Path(name)).resolve(), preset, sandbox):
+            print_texts([f"{'ok' if found.ok else 'WRONG':<7}{found.name:<15}{found.said}"])
+            kept = kept and found.ok
+    print_texts([f"next: {f'python -m stop.run {name}' if kept else 'mend what is WRONG, and check again'}"])
+    return 0 if kept else 1
 
 
 def _show(name: str | None, preset: str, level: str) -> int:
@@ -89,7 +115,7 @@ def _print_tasks(folders: Sequence[Path], preset: str) -> int:
         except BadTask as error:
             bad.append(error)
     check_preset(preset, tasks)
-    print_table(HEADINGS, [_row(task) for task in tasks], numbers=HEADINGS[3:5], wide=HEADINGS[-2:], fold=True)
+    print_table(HEADINGS, [_row(task) for task in tasks], numbers=HEADINGS[3:5], wide=HEADINGS[-3:], fold=True)
     print_texts(["next: python -m stop.tasks NAME, or python -m stop.run NAME|SET ..."])
     for fault in bad:
         print(f"python -m stop.tasks: {neutral(str(fault))}", file=sys.stderr)
@@ -97,9 +123,16 @@ def _print_tasks(folders: Sequence[Path], preset: str) -> int:
 
 
 def _row(task: Task) -> tuple[str, ...]:
-    sizes = "/".join(str(task.instances[split]) for split in ("train", "val", "test"))
-    limits = f"{task.cpu_seconds_per_instance:g}", str(task.memory_mb)
-    return (task.name, ",".join(task.sets), sizes, *limits, "yes" if task.open else "no", meaning(task), task.source)
+    counts = "/".join(str(task.instances[split]) for split in ("train", "val", "test"))
+    limits = f"{task.cpu_seconds_per_instance:g}", str(task.memory_mb), ",".join(task.libraries) or "none"
+    what = "yes" if task.open else "no", sizes(task), meaning(task), task.source
+    return (task.name, ",".join(task.sets), counts, *limits, *what)
+
+
+def sizes(task: Task) -> str:
+    """How large instances are, in one line."""
+    named = (f"{name} {', '.join(map(str, n)) if isinstance(n, list) else n}" for name, n in task.sizes.items())
+    return "; ".join(named) or "fixed"
 
 
 def meaning(task: Task) -> str:
@@ -110,7 +143,7 @@ def meaning(task: Task) -> str:
             found = re.search(MEANS.format(re.escape(preset)), " ".join(paragraph.split()))
             if found:
                 return found[1]
-    return "not said in README.md"
+    return NOT_SAID
 
 
 # -- one task -------------------------------------------------------------------------------------------------------

@@ -27,7 +27,10 @@ NOT_RUN = "not run: the program was stopped on an earlier instance"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one solution did on one instance. A failure is an outcome with a reason; its score is 0.0."""
+    """What one solution did on one instance. A failure is an outcome with a reason; its score is 0.0.
+
+    detail: how it failed; of a scored output what the task's explain() found wrong with it.
+    """
 
     instance_id: str
     status: Status
@@ -166,7 +169,7 @@ class Utility:
                 outcomes.append(Outcome(name, "unscorable", detail=scored[i].problem))
                 incidents += [f"{name}: {scored[i].problem}"] if scored[i].incident else []
             else:
-                outcomes.append(Outcome(name, "scored", scored[i].score))
+                outcomes.append(Outcome(name, "scored", scored[i].score, scored[i].reason))
         cpu = [ran.cpu_seconds for ran in rans if ran is not None]
         near = any(
             ran.cpu_seconds > self.task.cpu_seconds_per_instance / 2

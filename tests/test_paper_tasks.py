@@ -1,12 +1,10 @@
-"""STOP's tasks: references that reach the best, what was wrong in the published scorers, equal scores under load."""
+"""STOP's tasks: their references found in another way, and what was wrong in the published scorers."""
 
 from __future__ import annotations
 
 import itertools
 import random
 import runpy
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,19 +69,11 @@ def wrapped(source: str, body: str, parameters: str = "*given") -> str:
     return source.replace("def algorithm(", "def solve(") + f"\n\ndef algorithm({parameters}):\n    {body}\n"
 
 
-# -- the set, and that the best can be had -----------------------------------------------------------------------------
+# -- the set -----------------------------------------------------------------------------------------------------------
 def test_the_set_is_the_papers_and_every_task_has_the_published_size() -> None:
     found = find_tasks(["paper"], "stop-paper")
     assert tuple(task.name for task in found) == PAPER
     assert {task.preset for task in found} == {"stop-paper"}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", PAPER)
-def test_a_strong_solution_reaches_what_is_called_1(evaluate: Evaluate, name: str, preset: str) -> None:
-    found = evaluate(reference(name), name, preset)
-    assert found.counts == {"scored": len(found.outcomes)}
-    assert found.score >= 0.95
 
 
 @pytest.mark.parametrize(
@@ -334,24 +324,3 @@ def test_instances_are_of_the_sizes_that_the_statement_tells(
     if name in ("lpn", "parity"):
         counted = {(len(train), len(labels), len(test), len(test[0])) for train, labels, test in given}
         assert counted == {(sizes["train_samples"], sizes["train_samples"], sizes["test_samples"], sizes["bits"])}
-
-
-# -- load --------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", PAPER)
-def test_scores_are_equal_beside_two_processes_that_take_all_they_can(
-    evaluate: Evaluate, name: str, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    task = find_tasks([name])[0]
-    alone = [evaluate(source, name) for source in (task.seed_source, reference(name))]
-    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    records = Records(tmp_path)
-    loaded = Utility(task, sandbox, Answers(records), Alone())
-    try:
-        beside = [loaded.evaluate(source, "val", 0) for source in (task.seed_source, reference(name))]
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
-        loaded.close()
-        records.close()
-    assert beside == alone

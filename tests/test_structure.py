@@ -13,17 +13,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
-    {"run", "show", "plot", "tasks", "models", "__init__"},
+    {"run", "show", "plot", "tasks", "check", "models", "__init__"},
     {"replay"},
     {"session", "closing", "forecast", "progress"},
     {"plan", "improve"},
     {"frames", "meta", "ledger", "choose", "accept"},
     {"rewrite", "utility"},
-    {"cache", "scorer", "lineage"},
+    {"cache", "scorer", "lineage", "hostile"},
     {"sandbox", "model", "records"},
     {"task", "chain"},
     {"scaffold", "budget", "draw", "settings"},
-    {"syntax", "neutral", "arguments"},
+    {"syntax", "neutral", "arguments", "libraries"},
 ]
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stop.cache import Answers
-from stop.draw import instance_seed
+from stop.check import BLOCKS, CHECKS, Bench, hostile
+from stop.check import made as made_apart
 from stop.records import Records
-from stop.sandbox import Limits, Sandbox, Text, wire
+from stop.sandbox import Sandbox, wire
 from stop.scorer import Scorer
-from stop.task import PLACEHOLDER, SPLITS, Split, Task, known_tasks, open_sentence, read_task
+from stop.task import SPLITS, Split, Task, known_tasks, open_sentence, read_task
 from stop.utility import Alone, Utility
 
-BLOCKS: list[tuple[Split, int]] = [("train", 0), ("train", 1), ("val", 0), ("val", 1), ("val", 2), ("test", 0)]
 FIRST_BLOCKS: list[tuple[Split, int]] = [(split, 0) for split in SPLITS]  # of a preset, which may take seconds each
+REFERENCES = Path(__file__).parent / "references"
+WITHOUT_REFERENCE: dict[str, str] = {}  # task -> why there is no strong solution
+UNEXPLAINED = ("lpn", "maxcut", "modified_qap", "parity", "string_grid", "three_sat", "tsp")
 READINGS = [(name, preset) for name, path in sorted(known_tasks().items()) for preset in ("", *read_task(path).presets)]
 
 
@@ -32,17 +35,13 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 @pytest.fixture(scope="module")
 def blocks(task: Task) -> list[tuple[Split, int]]:
-    return FIRST_BLOCKS if task.preset else BLOCKS
+    return FIRST_BLOCKS if task.preset else list(BLOCKS)
 
 
 @pytest.fixture(scope="module")
 def made(task: Task, sandbox: Sandbox) -> list[dict]:
     """The first block of val with its hidden parts, made apart from the scorer."""
-    texts = Text("sizes.py", task.sizes_source), Text("task.py", task.scorer_source)
-    with sandbox.start(*texts, limits=Limits(20.0, 1024, 16_384)) as child:
-        found = child.call("instances", wire.pack(["val", 0, task.instances["val"], task.seed]), seed=0).value()
-    assert isinstance(found, list)
-    return found
+    return made_apart(task, sandbox, "val", 0)
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +54,20 @@ def utility(task: Task, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFacto
     records.close()
 
 
-def nested(depth: int) -> list:
-    value: list = []
-    for _ in range(depth):
-        value = [value]
-    return value
+@pytest.fixture(scope="module")
+def bench(task: Task, sandbox: Sandbox, utility: Utility) -> Bench:
+    return Bench(task, sandbox, utility)
 
 
-def wrong_outputs(arguments: list) -> list[bytes]:
-    """Generic answers that no task may reward or stumble over, packed; the last are not even plain data."""
-    size = len(arguments[0]) if isinstance(arguments[0], list | str) else 10
-    values = [
-        None, True, "", "x" * 10_000, "\x00\ud800", b"\xff", [], {}, {"score": 1.0}, math.nan, math.inf, -1, -0.5, 1j,
-        10**300, [[]], nested(50), [math.nan] * size, [math.inf] * size, [10**300] * size, [-1] * size, [None] * size,
-        [True] * size, ["0"] * size, list(range(1, size + 1)), [0] * 100_000, arguments, np.zeros((size, size)),
-        np.full(size, np.nan), np.zeros(0), np.array(0), np.ones(size, dtype=bool), np.zeros(size, dtype=complex),
-    ]  # fmt: skip
-    no_data = [b"", b"\xc1", b"\xdd\xff\xff\xff\xff", wire.pack([1, 2])[:-1], b"\x91" * 5000]
-    return [wire.pack(v) for v in values] + no_data
+@pytest.fixture(scope="module")
+def outputs(bench: Bench) -> list[bytes]:
+    """Wrong outputs for the first instance of val."""
+    return hostile(bench)
+
+
+def reference(name: str) -> str:
+    """A strong solution of the task; it is no part of the package."""
+    return (REFERENCES / f"{name}.py").read_text()
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -109,25 +104,8 @@ def test_inputs_are_plain_lists_of_arguments(utility: Utility) -> None:
     assert all(isinstance(wire.unpack(i.packed), list) for i in utility.scorer.inputs("train", 0))
 
 
-def test_the_statement_contains_the_enforced_limits_and_the_entry(task: Task) -> None:
-    assert f"{task.cpu_seconds_per_instance:g} s of CPU time" in task.statement
-    assert f"{task.memory_mb} MB of memory" in task.statement
-    assert f"{task.instances['train']} instances" in task.statement
-    assert task.entry in task.statement and not PLACEHOLDER.search(task.statement)
-
-
 def test_the_statement_says_so_if_the_best_value_is_not_proved(task: Task) -> None:
     assert (open_sentence(task.score_cap) in task.statement) == task.open
-
-
-def test_the_code_that_is_shown_scores_as_the_scorer_does(utility: Utility, made: list[dict], sandbox: Sandbox) -> None:
-    shown = utility.task.text.split("```python\n")[-1].split("```")[0]
-    scored = utility.evaluate(utility.task.seed_source, "val", 0).outcomes[0].score
-    seed = instance_seed(utility.task.name, "val", 0, 0)
-    with sandbox.start(Text("seed.py", utility.task.seed_source), limits=Limits(5.0)) as child:
-        answer = child.call(utility.task.entry, wire.pack(made[0]["input"]), seed=seed).value()
-    with sandbox.start(Text("shown.py", shown), limits=Limits(5.0)) as child:
-        assert child.call("score", wire.pack([made[0], answer]), seed=0).value() == scored
 
 
 def test_what_is_told_of_the_scoring_does_not_contain_the_generator_of_instances(task: Task) -> None:
@@ -135,34 +113,60 @@ def test_what_is_told_of_the_scoring_does_not_contain_the_generator_of_instances
     assert "def instances(" not in task.text
 
 
-def test_a_wrong_or_hostile_output_scores_0_and_is_no_incident(utility: Utility) -> None:
-    arguments = wire.unpack(utility.scorer.inputs("val", 0)[0].packed)
-    assert isinstance(arguments, list)
-    outputs = wrong_outputs(arguments)
-    for output, found in zip(outputs, utility.scorer.scores("val", 0, [(0, o) for o in outputs]), strict=True):
-        assert found.score == 0.0 and not found.incident, (output[:60], found)
-
-
-def test_a_wrong_output_costs_no_other_output_its_score(utility: Utility) -> None:
-    arguments = wire.unpack(utility.scorer.inputs("val", 0)[0].packed)
-    assert isinstance(arguments, list)
-    for output in wrong_outputs(arguments):
+def test_a_wrong_output_costs_no_other_output_its_score(utility: Utility, outputs: list[bytes]) -> None:
+    for output in outputs:
         alone = utility.scorer.scores("val", 0, [(0, output)])
         assert alone == utility.scorer.scores("val", 0, [(0, b""), (0, output)])[1:]
 
 
-def test_a_planted_solution_scores_1(utility: Utility, made: list[dict]) -> None:
-    if "solution" not in made[0]["hidden"]:
-        pytest.skip(
-            f"{utility.task.name} keeps no solution: {made[0]['hidden'].get('method', 'its method is not said')}"
-        )
-    outputs = [(i, wire.pack(one["hidden"]["solution"])) for i, one in enumerate(made)]
-    assert {found.score for found in utility.scorer.scores("val", 0, outputs)} == {1.0}
+def test_the_report_says_why_an_output_scores_0(task: Task, utility: Utility) -> None:
+    if task.name in UNEXPLAINED:
+        pytest.skip("its published figures were measured without reasons")
+    found = utility.evaluate(f"def {task.entry}(*given):\n    return None\n", "train", 0)
+    assert found.score == 0.0 and found.counts == {"scored": task.instances["train"]}
+    assert all(one["detail"] and len(one["detail"]) <= 200 for one in found.feedback)
 
 
-def test_every_reference_says_how_it_was_found(utility: Utility, made: list[dict]) -> None:
-    assert all(set(one) >= {"id", "input", "hidden"} and one["hidden"]["method"] for one in made)
-    assert utility.task.open == any("not proved" in one["hidden"]["method"] for one in made)
+def test_a_reason_says_nothing_of_the_hidden_part(task: Task, utility: Utility, made: list[dict]) -> None:
+    outputs = [(i, wire.pack([])) for i in range(len(made))]
+    for one, found in zip(made, utility.scorer.scores("val", 0, outputs), strict=True):
+        assert all(str(value) not in found.reason for value in one["hidden"].values() if len(str(value)) > 3)
+
+
+@pytest.mark.parametrize("point", sorted(CHECKS))
+def test_each_point_of_the_contract_is_kept(bench: Bench, point: str) -> None:
+    if bench.task.preset and point in ("instances", "deterministic"):
+        pytest.skip("the default size has been asked; blocks of a published one take seconds each")
+    assert CHECKS[point](bench)
+
+
+def test_a_strong_solution_reaches_what_is_called_1(task: Task, utility: Utility) -> None:
+    if task.name in WITHOUT_REFERENCE:
+        pytest.skip(WITHOUT_REFERENCE[task.name])
+    found = utility.evaluate(reference(task.name), "val", 0)
+    assert found.counts == {"scored": len(found.outcomes)}, found.outcomes
+    assert found.score >= 0.95
+
+
+def test_scores_are_equal_beside_two_processes_that_take_all_they_can(
+    task: Task, utility: Utility, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    if task.preset:
+        pytest.skip("limits of a preset are published ones, some too tight for a busy machine")
+    sources = [task.seed_source, *([] if task.name in WITHOUT_REFERENCE else [reference(task.name)])]
+    alone = [utility.evaluate(source, "val", 0) for source in sources]
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    records = Records(tmp_path)
+    loaded = Utility(task, sandbox, Answers(records), Alone())
+    try:
+        beside = [loaded.evaluate(source, "val", 0) for source in sources]
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+        loaded.close()
+        records.close()
+    assert beside == alone
 
 
 def test_a_solution_never_sees_the_hidden_part(utility: Utility, made: list[dict]) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stop.task import find_tasks, known_tasks, limits_sentence
+from stop.check import CHECKS
+from stop.task import BadTask, find_tasks, known_tasks, limits_sentence
 from stop.tasks import main, meaning
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "tasks" / "_template"
 
 
 def refused(*argv: str) -> object:
@@ -23,7 +26,8 @@ def test_every_task_is_a_line_with_its_limits_and_what_a_full_score_means(capsys
     assert [line.split()[0] for line in lines] == list(known_tasks())
     for line, task in zip(lines, find_tasks(list(known_tasks())), strict=True):
         assert f"{task.cpu_seconds_per_instance:g}" in line.split() and str(task.memory_mb) in line.split()
-        assert meaning(task)[:60] in line
+        assert meaning(task)[:60] in line and (",".join(task.libraries) or "none") in line.split()
+        assert all(name in line for name in task.sizes)
 
 
 def test_every_task_says_in_its_readme_what_a_full_score_means() -> None:
@@ -35,6 +39,21 @@ def test_the_name_of_a_set_lists_its_tasks(capsys: pytest.CaptureFixture[str]) -
     assert main(["quick"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-1]]
     assert listed == [task.name for task in find_tasks(["quick"])]
+
+
+def test_the_set_all_is_every_task_and_the_template_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [task.name for task in find_tasks(["all"])] == sorted(known_tasks())
+    assert main(["all"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:-1]]
+    assert listed == sorted(known_tasks()) and "_template" not in listed
+
+
+def test_a_broken_task_is_in_the_set_all_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks" / "broken").mkdir(parents=True)
+    (tmp_path / "tasks" / "broken" / "task.toml").write_text("entry = 1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadTask, match="broken"):
+        find_tasks(["all"])
 
 
 @pytest.mark.parametrize("options", [[], ["--unsafe-no-sandbox"]])
@@ -73,3 +92,68 @@ def test_a_folder_that_is_no_task_is_named_and_the_others_are_listed(
     assert main([]) == 2
     shown, said = capsys.readouterr()
     assert "broken" in said and said.count("\n") == 1 and "maxcut" in shown
+
+
+# -- the check of a task that somebody is writing ----------------------------------------------------------------------
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The template, copied as docs/tasks.md says."""
+    return shutil.copytree(TEMPLATE, tmp_path / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def checked(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, str]]:
+    """The exit status of --check, and what was said of each point."""
+    status = main(["--check", str(path), *options])
+    lines = capsys.readouterr().out.splitlines()[:-1]
+    return status, {line.split()[1]: line for line in lines}
+
+
+def test_the_template_and_a_copy_of_it_keep_the_contract(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (TEMPLATE, copied):
+        status, said = checked(path, capsys)
+        assert status == 0 and list(said) == ["files", *CHECKS]
+        assert all(line.startswith("ok ") for line in said.values())
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "point", "why"),
+    [
+        ("task.toml", "seed = 1", "sead = 1", "files", "unknown key 'sead'. Nearest: seed"),
+        ("task.toml", "seed = 1", "", "files", "key 'seed' is missing"),
+        ("README.md", "**1.0 means**", "1.0 is", "readme", "Begin a paragraph"),
+        ("statement.md", "algorithm", "function", "statement", "does not name 'algorithm'"),
+        ("statement.md", "{limits}", "", "files", "lacks {limits}"),
+        ("task.py", "{split}/{block}", "{block}", "instances", "an input of"),
+        ("task.py", "rng = random.Random(", "rng = random.Random() or (", "deterministic", "differs between"),
+        ("task.py", "_largest(weights, capacity),", "_largest(weights, capacity), 'n': random.random(),",
+         "deterministic", "in its hidden"),
+        ("task.py", "exact: all", "not proved: all", "reference", "open = false"),
+        ("task.py", '"method"', '"way"', "reference", "no 'method'"),
+        ("seed.py", "range(4)", "range(0)", "seed", "scores 0.0000 on train"),
+        ("seed.py", "import random", "import rondam", "seed", "No module named 'rondam'"),
+        ("task.py", "type(item) is int and ", "", "hostile", "score() does not take"),
+        ("task.py", "type(output) not in (list, tuple) or ", "", "hostile", "score() does not take None"),
+        ("task.py", "    if _fault(instance, output):", "    if output is None:", "hostile", "score() "),
+        ("task.py", "    return _fault(instance, output)", "    return ''", "explain", "says nothing of None"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_task_is_a_line_with_the_next_step(
+    copied: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, point: str, why: str
+) -> None:
+    text = (copied / file).read_text()
+    assert old in text
+    (copied / file).write_text(text.replace(old, new))
+    status, said = checked(copied, capsys)
+    assert status == 1 and said[point].startswith("WRONG") and why in said[point], said
+
+
+def test_a_task_is_checked_as_a_preset_has_it(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (copied / "task.toml").open("a") as f:
+        f.write("\n[presets.tiny]\nsizes = { items = [1, 1] }\n")
+    status, said = checked(copied, capsys, "--preset", "tiny")
+    assert status == 1 and "WRONG" in said["instances"]
+    assert refused("--check", str(copied), "--preset", "tinny") == 2
+
+
+def test_a_check_of_nothing_is_wrong_usage() -> None:
+    assert refused("--check") == 2

@@ -1,7 +1,7 @@
 """Runs behind a task's task.py, in the scorer's own process: keeps the hidden parts, decodes outputs, returns floats.
 
-Owns: which instances a block has, what tells two makings of a block apart, and one score for one output. Does not own:
-what a score may be (the host checks).
+Owns: which instances a block has, what tells two makings of a block apart, one score for one output, and what the
+task's explain() says of it. Does not own: what a score or a reason may be (the host checks).
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import wire
 
 _blocks: dict[tuple[str, int], tuple[list[dict], list[list]]] = {}  # the instances, and what is shown of each
 DAY = 86_400
+MOST_REASON_CHARS = 200
 
 
 class _Fault(Exception):
@@ -36,15 +37,15 @@ def scorer_again(split: str, block: int, n: int, seed: int) -> list | str:
         return str(fault)
 
 
-def scorer_scores(split: str, block: int, n: int, seed: int, outputs: list) -> list[float | str]:
-    """outputs: [index, packed output]. A score each, or a text that says why there is none."""
+def scorer_scores(split: str, block: int, n: int, seed: int, outputs: list) -> list[float | str | list]:
+    """outputs: [index, packed output]. Each: a score, [score, what is wrong], or a text: why there is no score."""
     made, shown = _block(split, block, n, seed)
     found = []
     for index, packed in outputs:
         found.append(_score(made[index], packed))
         if _shown(index, made[index]) != shown[index]:  # then the next output would face another exam
             del _blocks[split, block]
-            raise _Fault(f"score() changed instance {index}")
+            raise _Fault(f"score(){' or explain()' if 'explain' in globals() else ''} changed instance {index}")
     return found
 
 
@@ -90,9 +91,21 @@ def _bytes(index: int, hidden: object) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _score(instance: dict, packed: bytes) -> float | str:
+def _score(instance: dict, packed: bytes) -> float | str | list:
     try:
         output = wire.unpack(packed)
     except wire.WireError as error:
         return f"not plain data: {error}"
-    return float(score(instance, output))  # type: ignore[name-defined]  # noqa: F821
+    found = float(score(instance, output))  # type: ignore[name-defined]  # noqa: F821
+    reason = _reason(instance, packed) if found < 1.0 else ""
+    return [found, reason] if reason else found
+
+
+def _reason(instance: dict, packed: bytes) -> str:
+    """What the task's explain(), if it has one, says of an output; "" if it fails, which must cost nobody a score."""
+    explain = globals().get("explain")
+    try:
+        said = explain(instance, wire.unpack(packed)) if explain else ""  # a fresh copy: score() may change its own
+    except Exception:
+        return ""
+    return said[:MOST_REASON_CHARS] if type(said) is str else ""

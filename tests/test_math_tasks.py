@@ -1,0 +1,215 @@
+"""The tasks of the set math: references that reach the best, instances worked by hand, what their scorers refuse."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stop.cache import Answers
+from stop.records import Records
+from stop.sandbox import Sandbox
+from stop.task import find_tasks
+from stop.utility import Alone, Evaluation, Utility
+
+MATH = ("countdown", "game_of_24")
+REFERENCES = Path(__file__).parent / "references"
+
+Evaluate = Callable[..., Evaluation]
+
+
+def code(name: str, **sizes: Any) -> dict[str, Any]:
+    """The functions of a task.py and its libraries, at sizes of our choice; a task's code is trusted."""
+    task = find_tasks([name])[0]
+    made: dict[str, Any] = {}
+    for file, source in task.scorer_texts:
+        exec(compile(source, file, "exec"), made)  # noqa: S102
+    made["SIZES"].update(sizes)
+    return made
+
+
+def block(name: str, split: str = "val", n: int = 8, **sizes: Any) -> list[dict]:
+    return code(name, **sizes)["instances"](split, 0, n, find_tasks([name])[0].seed)
+
+
+def said(name: str, given: list, hidden: dict, output: object) -> tuple[float, str]:
+    """Score and reason of an output for an instance that is typed in."""
+    made, one = code(name), {"id": "typed-in", "input": given, "hidden": hidden}
+    return made["score"](one, output), made["explain"](one, output)
+
+
+# -- all of them -------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def evaluate(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluate]:
+    """Evaluates a source on the first block of val."""
+    made: dict[str, Utility] = {}
+    records = Records(tmp_path_factory.mktemp("records"))
+
+    def of(source: str, name: str) -> Evaluation:
+        if name not in made:
+            made[name] = Utility(find_tasks([name])[0], sandbox, Answers(records), Alone())
+        return made[name].evaluate(source, "val", 0)
+
+    yield of
+    for one in made.values():
+        one.close()
+    records.close()
+
+
+def test_the_set_has_these_tasks() -> None:
+    assert tuple(task.name for task in find_tasks(["math"])) == MATH
+
+
+@pytest.mark.parametrize("name", MATH)
+def test_a_strong_solution_reaches_what_is_called_1(evaluate: Evaluate, name: str) -> None:
+    found = evaluate((REFERENCES / f"{name}.py").read_text(), name)
+    assert found.counts == {"scored": len(found.outcomes)} and not found.near_limit
+    assert found.score >= 0.95
+
+
+@pytest.mark.parametrize("name", MATH)
+def test_what_is_said_of_an_output_tells_nothing_that_is_hidden(name: str) -> None:
+    made = code(name)
+    for one in made["instances"]("train", 0, 8, 1):
+        shown = {**one, "hidden": {}}
+        for output in (None, "", [], 7, [0] * 5, [[1, 1]], "1 + 1", [10**300]):
+            assert made["explain"](shown, output) == made["explain"](one, output) != ""
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+VALUES = {
+    "1 + 2 * 3": 7, "(1+2)*3": 9, "8 / (3 - 8 / 3)": 24, "2 - 3 - 4": -5, "8 / 4 / 2": 1, "1/3 + 1/6": Fraction(1, 2),
+    "((7))": 7, " 12 ": 12, "0 * 5": 0, "007": 7,
+}  # fmt: skip
+NO_EXPRESSIONS = {
+    "": "a number or ( was expected, not the end", "1 +": "a number or ( was expected, not the end",
+    "(1": "a bracket is not closed", "1)": "a sign was expected, not )", "1 2": "a sign was expected, not 2",
+    "-1": "a number or ( was expected, not -", "2 ** 3": "not *", "9**9**9**9": "not *", "2^3": "'^' is no digit",
+    "1.5": "'.' is no digit", "1e9": "'e' is no digit", "1_0": "'_' is no digit", "1 = 1": "'=' is no digit",
+    "\u0663 + 4": "is no digit", "2\u00b2 + 1": "is no digit", "1\n+2": "is no digit", "1\x00": "is no digit",
+    "1/0": "1 / 0 is a division by 0", "1/(2-2)": "1 / 0 is a division by 0", "9" * 10: "than 9 digits",
+    "1+" * 200 + "1": "401 characters, 300 allowed", "1+" * 60 + "1": "more than 100",
+    "(" * 21 + "1" + ")" * 21: "nested deeper than 20", "*".join(["999999999"] * 20): "more than 256 bits",
+    "1" + "/999999999" * 20: "more than 256 bits",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_an_expression_has_its_exact_value(text: str) -> None:
+    assert code("game_of_24")["expression_value"](text)[0] == VALUES[text]
+
+
+@pytest.mark.parametrize("text", NO_EXPRESSIONS)
+def test_what_is_no_expression_is_refused_with_its_first_fault(text: str) -> None:
+    made = code("game_of_24")
+    with pytest.raises(made["BadExpression"]) as found:
+        made["expression_value"](text)
+    assert NO_EXPRESSIONS[text] in str(found.value)
+
+
+def test_an_expression_agrees_with_python_where_python_may_be_asked() -> None:
+    rng, value = random.Random(0), code("game_of_24")["expression_value"]
+
+    def drawn(depth: int) -> str:
+        if depth == 0 or rng.random() < 0.2:
+            return f"Fraction({rng.randint(1, 20)})"
+        left, right = drawn(depth - 1), drawn(depth - 1)
+        return rng.choice(["{} + {}", "({} - {})", "{} * {}", "({} / {})", "{} - {}"]).format(left, right)
+
+    for _ in range(200):
+        text = drawn(4)
+        try:
+            expected = eval(text, {"Fraction": Fraction})  # noqa: S307
+        except ZeroDivisionError:
+            continue
+        assert value(re.sub(r"Fraction\((\d+)\)", r"\1", text))[0] == expected
+
+
+def test_a_subclass_of_text_is_no_expression() -> None:
+    class Text(str):
+        pass
+
+    assert said("game_of_24", [[3, 3, 8, 8], 24], {}, Text("8/(3-8/3)")) == (0.0, "an expression is a text, not Text")
+
+
+# -- game_of_24 --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("output", "score", "reason"),
+    [
+        ("8 / (3 - 8 / 3)", 1.0, ""),
+        ("3 * 8 + 3 - 8", 0.2 * (1 - 5 / 24), "it makes 19, not 24"),
+        ("3 * 3 * 8 * 8", 0.0, "it makes 576, not 24"),
+        ("3 * 8", 0.0, "it uses [3, 8], not each of [3, 3, 8, 8] once"),
+        ("3 * 8 * (8 - 8 + 1)", 0.0, "it uses [1, 3, 8, 8, 8], not each of [3, 3, 8, 8] once"),
+        ("38 - 8 - 3", 0.0, "it uses [3, 8, 38], not each of [3, 3, 8, 8] once"),
+        ("8 / (3 - 8 / 3) * (3 - 3)", 0.0, "it uses [3, 3, 3, 3, 8, 8], not each of [3, 3, 8, 8] once"),
+        ("The answer is 8 / (3 - 8 / 3)", 0.0, "'T' is no digit, sign, bracket or space"),
+        (24, 0.0, "an expression is a text, not int"),
+        (["8 / (3 - 8 / 3)"], 0.0, "an expression is a text, not list"),
+    ],
+)
+def test_game_of_24_by_hand(output: object, score: float, reason: str) -> None:
+    assert said("game_of_24", [[3, 3, 8, 8], 24], {}, output) == (pytest.approx(score), reason)
+
+
+def test_what_four_numbers_can_make_is_found() -> None:
+    everything = code("game_of_24")["_everything"]
+    assert 24 in everything([3, 3, 8, 8]) and 24 in everything([1, 3, 4, 6]) and 24 not in everything([1, 1, 1, 1])
+    assert set(everything([2, 3])) == {5, 6, -1, 1, Fraction(2, 3), Fraction(3, 2)}
+
+
+def test_only_hidden_instances_of_game_of_24_have_other_targets() -> None:
+    assert {one["input"][1] for one in block("game_of_24", "train")} == {24}
+    targets = {one["input"][1] for one in block("game_of_24", "test", 64)}
+    assert len(targets) > 20 and min(targets) >= 11 and max(targets) <= 60
+
+
+# -- countdown ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("output", "score", "reason"),
+    [
+        ("50", 1.0, "it makes 50, 1 from 51"),
+        ("50 + 3", 0.5, "it makes 53, 2 from 51"),
+        ("3 - 50", 1 / (1 + np.log2(98)), "it makes -47, 98 from 51"),
+        ("50 / 3", 0.0, "50 / 3 is not whole"),
+        ("50 / (3 - 3)", 0.0, "50 / 0 is a division by 0"),
+        ("50 + 3 / 3", 0.0, "it uses [3, 3, 50], of which [3, 50] are given"),
+        ("51", 0.0, "it uses [51], of which [3, 50] are given"),
+        (51, 0.0, "an expression is a text, not int"),
+    ],
+)
+def test_countdown_by_hand(output: object, score: float, reason: str) -> None:
+    found = said("countdown", [[3, 50], 51], {"distance": 1}, output)
+    assert found == (pytest.approx(score), reason)
+
+
+def reachable(numbers: tuple[Fraction, ...]) -> set[Fraction]:
+    """Every value of some of the numbers, by joining two of them again and again; fractions are left out."""
+    found = set(numbers)
+    for i, j in itertools.permutations(range(len(numbers)), 2):
+        a, b, others = numbers[i], numbers[j], [n for k, n in enumerate(numbers) if k not in (i, j)]
+        for value in (a + b, a - b, a * b, *([a / b] if b and a % b == 0 else [])):
+            found |= reachable((*others, value))
+    return found
+
+
+def test_the_nearest_value_is_that_of_plain_enumeration() -> None:
+    made = code("countdown")
+    for one in block("countdown", "train", shown_count=4):
+        numbers, target = one["input"]
+        nearest = min(abs(target - value) for value in reachable(tuple(map(Fraction, numbers))))
+        assert one["hidden"]["distance"] == made["_distance"](numbers, target) == nearest
+
+
+def test_hidden_instances_of_countdown_have_more_numbers_and_larger_targets() -> None:
+    for split, count, lowest, highest in (("train", 5, 100, 999), ("val", 6, 1000, 9999)):
+        for numbers, target in (one["input"] for one in block("countdown", split)):
+            assert len(numbers) == count and lowest <= target <= highest
+            assert 1 <= sum(n > 10 for n in numbers) <= 3 and all(numbers.count(n) <= 2 for n in numbers)

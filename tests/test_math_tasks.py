@@ -19,7 +19,7 @@ from stop.sandbox import Sandbox
 from stop.task import find_tasks
 from stop.utility import Alone, Evaluation, Utility
 
-MATH = ("countdown", "game_of_24")
+MATH = ("countdown", "game_of_24", "integer_sequences")
 REFERENCES = Path(__file__).parent / "references"
 
 Evaluate = Callable[..., Evaluation]
@@ -213,3 +213,60 @@ def test_hidden_instances_of_countdown_have_more_numbers_and_larger_targets() ->
         for numbers, target in (one["input"] for one in block("countdown", split)):
             assert len(numbers) == count and lowest <= target <= highest
             assert 1 <= sum(n > 10 for n in numbers) <= 3 and all(numbers.count(n) <= 2 for n in numbers)
+
+
+# -- integer_sequences -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("output", "score", "reason"),
+    [
+        ([22, 25, 27], 1.0, ""),
+        ((22, 25, 27), 1.0, ""),
+        (np.array([22, 25, 27], dtype="int16"), 1.0, ""),
+        ([22, 24, 27], 2 / 3, ""),
+        ([25, 27, 22], 0.0, ""),
+        ([22, 25], 0.0, "not a list of 3 integers"),
+        ([22, 25, 27, 30], 0.0, "not a list of 3 integers"),
+        ([22.0, 25, 27], 0.0, "not a list of 3 integers"),
+        (["22", "25", "27"], 0.0, "not a list of 3 integers"),
+        ([[22], [25], [27]], 0.0, "not a list of 3 integers"),
+        ("22, 25, 27", 0.0, "not a list of 3 integers"),
+    ],
+)
+def test_integer_sequences_by_hand(output: object, score: float, reason: str) -> None:
+    given = [[2, 5, 7, 10, 12, 15, 17, 20], 3]
+    assert said("integer_sequences", given, {"solution": [22, 25, 27]}, output) == (pytest.approx(score), reason)
+
+
+def test_true_is_no_term_even_where_1_is_right() -> None:
+    assert said("integer_sequences", [[4, 3, 2], 1], {"solution": [1]}, [True]) == (0.0, "not a list of 1 integers")
+
+
+def test_a_block_has_as_many_sequences_of_each_family_in_an_order_of_its_own() -> None:
+    made = code("integer_sequences")
+    orders = [[one["hidden"]["method"] for one in made["instances"]("val", b, 16, 1)] for b in range(3)]
+    assert all(sorted(order[:8]) == sorted(order[8:]) and len(set(order)) == 8 for order in orders)
+    assert len(set(map(tuple, orders))) == 3
+
+
+def test_terms_are_those_of_their_family() -> None:
+    families = {}
+    for one in block("integer_sequences", "test", 16):
+        terms = [*one["input"][0], *one["hidden"]["solution"]]
+        families[one["hidden"]["method"].removeprefix("planted: ")] = terms
+        assert len(one["input"][0]) == 24 and len(terms) == 30 and max(map(abs, terms)) <= 10**12
+    assert not np.diff(np.array(families["polynomial"], dtype=object), 6).any()
+    assert any(len(set(np.subtract(families["steps"][p:], families["steps"][:-p]))) == 1 for p in range(2, 7))
+    assert any(not any(np.diff(families["mix"][i::p], 3).any() for i in range(p)) for p in range(2, 7))
+    assert 0 <= min(families["remainders"]) <= max(families["remainders"]) < 999
+
+
+def test_the_terms_shown_leave_no_other_sequence_of_the_families() -> None:
+    solve: dict[str, Any] = {}
+    exec((REFERENCES / "integer_sequences.py").read_text(), solve)  # noqa: S102
+    made = code("integer_sequences")
+    scores = [
+        made["score"](one, solve["algorithm"](*one["input"]))
+        for b in range(5)
+        for one in made["instances"]("test", b, 16, 1)
+    ]
+    assert np.mean(scores) >= 0.99

@@ -19,7 +19,7 @@ from stop.sandbox import Sandbox
 from stop.task import find_tasks
 from stop.utility import Alone, Evaluation, Utility
 
-MATH = ("countdown", "game_of_24", "integer_sequences")
+MATH = ("countdown", "game_of_24", "integer_sequences", "linear_diophantine")
 REFERENCES = Path(__file__).parent / "references"
 
 Evaluate = Callable[..., Evaluation]
@@ -270,3 +270,47 @@ def test_the_terms_shown_leave_no_other_sequence_of_the_families() -> None:
         for one in made["instances"]("test", b, 16, 1)
     ]
     assert np.mean(scores) >= 0.99
+
+
+# -- linear_diophantine ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("output", "score", "reason"),
+    [
+        ([3, 1, 0], 1.0, ""),
+        (np.array([3, 1, 0], dtype="uint8"), 1.0, ""),
+        ([0, 4, 3], 4 / 7, ""),
+        ([0, 0, 1], 0.2 * (1 - 2 / 50), "equation 0: the left-hand side is 5, not 7"),
+        ([9, 0, 9], 0.0, "equation 0: the left-hand side is 72, not 7"),
+        ([4, 0, -1], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([13, 16, 0], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([3, True, 0], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([3.0, 1.0, 0.0], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([3, 1], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([3, 1, 0, 0], 0.0, "not a list of 3 integers from 0 to 9"),
+        ([3, 1, 10**300], 0.0, "not a list of 3 integers from 0 to 9"),
+        (np.array([[3, 1, 0]]), 0.0, "not a list of 3 integers from 0 to 9"),
+    ],
+)
+def test_linear_diophantine_by_hand(output: object, score: float, reason: str) -> None:
+    assert code("linear_diophantine")["_best"]([[3, -2, 5]], [7]) == [3, 1, 0]
+    found = said("linear_diophantine", [[[3, -2, 5]], [7]], {"smallest": 4}, output)
+    assert found == (pytest.approx(score), reason)
+
+
+def test_the_smallest_sum_is_that_of_plain_enumeration() -> None:
+    made = code("linear_diophantine", unknowns=4, largest_coefficient=8)
+    for one in made["instances"]("val", 0, 6, 1):
+        coefficients, right = one["input"]
+        every = itertools.product(range(10), repeat=4)
+        holding = [values for values in every if made["_miss"](coefficients, right, values) == 0]
+        assert one["hidden"]["smallest"] == min(map(sum, holding))
+        scores = [made["score"](one, values) for values in holding]
+        assert max(scores) == 1.0 and min(scores) > 0.0
+
+
+def test_hidden_equations_are_more_and_have_more_unknowns() -> None:
+    for split, equations, unknowns in (("train", 1, 5), ("test", 2, 6)):
+        for one in block("linear_diophantine", split):
+            coefficients, right = one["input"]
+            assert len(coefficients) == len(right) == equations and {len(row) for row in coefficients} == {unknowns}
+            assert all(1 <= abs(c) <= 30 for row in coefficients for c in row) and 0 not in right

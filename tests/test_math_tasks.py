@@ -19,7 +19,7 @@ from stop.sandbox import Sandbox
 from stop.task import find_tasks
 from stop.utility import Alone, Evaluation, Utility
 
-MATH = ("countdown", "game_of_24", "integer_sequences", "linear_diophantine")
+MATH = ("countdown", "game_of_24", "integer_sequences", "linear_diophantine", "polynomials")
 REFERENCES = Path(__file__).parent / "references"
 
 Evaluate = Callable[..., Evaluation]
@@ -314,3 +314,60 @@ def test_hidden_equations_are_more_and_have_more_unknowns() -> None:
             coefficients, right = one["input"]
             assert len(coefficients) == len(right) == equations and {len(row) for row in coefficients} == {unknowns}
             assert all(1 <= abs(c) <= 30 for row in coefficients for c in row) and 0 not in right
+
+
+# -- polynomials -------------------------------------------------------------------------------------------------------
+NO_FACTORS = "not a list of 1 to 3 polynomials"
+NO_INTEGERS = "factor 0: its coefficients are no integers of at most 64 bits, the last one not 0"
+
+
+@pytest.mark.parametrize(
+    ("output", "score", "reason"),
+    [
+        ([[-1, 1], [2, 1], [3, 1]], 1.0, ""),
+        ([[3, 1], [1, -1], [-2, -1]], 1.0, ""),
+        ([np.array([-1, 1]), (2, 1), [3, 1]], 1.0, ""),
+        ([[-1, 1], [6, 5, 1]], 0.5, ""),
+        ([[-6, 1, 4, 1]], 0.0, ""),
+        ([[1, 1], [2, 1], [3, 1]], 0.0, "the product is [6, 11, 6, 1], not [-6, 1, 4, 1]"),
+        ([[1, -1], [2, 1], [3, 1]], 0.0, "the product is [6, -1, -4, -1], not [-6, 1, 4, 1]"),
+        ([[-1, 1], [2, 1]], 0.0, "the product has degree 2, not 3"),
+        (
+            [[-6, 1, 4, 1], [1, 0]],
+            0.0,
+            "factor 1: its coefficients are no integers of at most 64 bits, the last one not 0",
+        ),
+        ([[-6, 1, 4, 1], [1]], 0.0, "factor 1: not a list of 2 to 4 coefficients"),
+        ([[-1, 1], [2, 1], [3, 1], [1]], 0.0, NO_FACTORS),
+        ([[-1.0, 1.0], [2, 1], [3, 1]], 0.0, NO_INTEGERS),
+        ([[-1, True], [2, 1], [3, 1]], 0.0, NO_INTEGERS),
+        ([[2**64, 1], [2, 1], [3, 1]], 0.0, NO_INTEGERS),
+        (["(x - 1)", [2, 1], [3, 1]], 0.0, "factor 0: not a list of 2 to 4 coefficients"),
+        ([[0] * 100_000] * 2, 0.0, "factor 0: not a list of 2 to 4 coefficients"),
+        ([], 0.0, NO_FACTORS),
+        ("(x - 1) (x + 2) (x + 3)", 0.0, NO_FACTORS),
+        (np.array([[-1, 1], [2, 1], [3, 1]]), 0.0, NO_FACTORS),
+    ],
+)
+def test_polynomials_by_hand(output: object, score: float, reason: str) -> None:
+    hidden = {"solution": [[-1, 1], [2, 1], [3, 1]]}
+    assert said("polynomials", [[-6, 1, 4, 1]], hidden, output) == (score, reason)
+
+
+def test_factors_that_are_planted_cannot_be_split() -> None:
+    for one in block("polynomials", "test", 24):
+        factors = one["hidden"]["solution"]
+        assert 3 <= len(factors) <= 5 and sum(len(factor) - 1 for factor in factors) == len(one["input"][0]) - 1
+        for factor in factors:
+            assert len(factor) in (2, 3, 4) and factor[-1] in (1, 2, 3, 4) and np.gcd.reduce(factor) == 1
+            assert len(factor) == 2 or not any(  # of degree 2 or 3: a factor of it would have a rational root
+                sum(c * Fraction(p, q) ** i for i, c in enumerate(factor)) == 0
+                for p in range(-12, 13)
+                for q in range(1, 5)
+            )
+
+
+def test_a_polynomial_that_has_a_rational_root_is_known() -> None:
+    has_root = code("polynomials")["_has_root"]
+    assert has_root([-6, 1, 4, 1]) and has_root([-3, 1, 2]) and has_root([1, 2, 1])
+    assert not has_root([1, 0, 1]) and not has_root([-2, 0, 0, 1]) and not has_root([-1, -1, 1])

@@ -227,12 +227,16 @@ def _read(path: Path) -> str:
         raise BadTask(f"task file {path}: {error.strerror}. Make it readable.") from None
 
 
-def _checked_keys(path: Path, text: str) -> dict[str, Any]:
-    """What task.toml says, its presets included, each checked as if it were the default. Raises BadTask."""
+def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        found = {**OPTIONAL, **tomllib.loads(text)}
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadTask(f"{path}: {error}.") from None
+
+
+def _checked_keys(path: Path, text: str) -> dict[str, Any]:
+    """What task.toml says, its presets included, each checked as if it were the default. Raises BadTask."""
+    found = {**OPTIONAL, **_parsed(path, text)}
     _check_names(path, found, list(KEYS))
     _check_values(path, found)
     for name, changes in found["presets"].items():
@@ -303,18 +307,38 @@ def known_tasks() -> dict[str, Path]:
 
 
 def known_sets() -> dict[str, list[str]]:
-    """Every set with its tasks, in order of name; ALL holds every task, those that cannot be used too."""
-    known = sorted(known_tasks().items())
-    sets: dict[str, list[str]] = {ALL: [name for name, _ in known]}
-    for name, path in known:
+    """Every set with its tasks, in order of name; ALL holds every task, those that cannot be used too.
+
+    A task is in the sets that its task.toml names, and in those of a sets.toml beside the task folders that name it.
+    Raises BadTask for such a file that cannot be used.
+    """
+    known = known_tasks()
+    sets: dict[str, set[str]] = {}
+    for name, path in known.items():
         try:
             labels = _checked_keys(path / "task.toml", _read(path / "task.toml"))["sets"]
         except BadTask:
             continue  # it is named when somebody asks for it; others are none the worse
         for label in labels:
-            if label != ALL:
-                sets.setdefault(label, []).append(name)
-    return sets
+            sets.setdefault(label, set()).add(name)
+    for folder in lookup_folders("tasks"):
+        for label, names in _listed_sets(folder / "sets.toml", list(known)).items():
+            sets.setdefault(label, set()).update(names)
+    return {label: sorted(names) for label, names in {**sets, ALL: set(known)}.items()}
+
+
+def _listed_sets(file: Path, known: list[str]) -> dict[str, list[str]]:
+    """What a sets.toml says: under the name of a set, a list of tasks. Raises BadTask."""
+    if not file.is_file():
+        return {}
+    found = _parsed(file, _read(file))
+    for label, names in found.items():
+        if not isinstance(names, list) or not names:
+            raise BadTask(f"{file}: {label} = {names!r}; give a list of tasks.")
+        strange = [name for name in names if name not in known]
+        if strange:
+            raise BadTask(f"{file}: {label}: no task {strange[0]!r}. {nearest(str(strange[0]), known)}")
+    return found
 
 
 def as_found(tasks: Sequence[Task]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,7 @@ def _show(name: str | None, preset: str, level: str) -> int:
 # -- all tasks ------------------------------------------------------------------------------------------------------
 def _print_tasks(folders: Sequence[Path], preset: str) -> int:
     """A line for every folder that can be used; the others are named on stderr, and the status is 2."""
-    from stop.task import BadTask, check_preset, read_task
+    from stop.task import BadTask, check_preset, known_sets, read_task
 
     tasks, bad = [], []
     for folder in folders:
@@ -115,18 +115,22 @@ def _print_tasks(folders: Sequence[Path], preset: str) -> int:
         except BadTask as error:
             bad.append(error)
     check_preset(preset, tasks)
-    print_table(HEADINGS, [_row(task) for task in tasks], numbers=HEADINGS[3:5], wide=HEADINGS[-3:], fold=True)
+    sets = known_sets()
+    print_table(HEADINGS, [_row(task, sets) for task in tasks], numbers=HEADINGS[3:5], wide=HEADINGS[-3:], fold=True)
     print_texts(["next: python -m stop.tasks NAME, or python -m stop.run NAME|SET ..."])
     for fault in bad:
         print(f"python -m stop.tasks: {neutral(str(fault))}", file=sys.stderr)
     return WRONG_USAGE if bad else 0
 
 
-def _row(task: Task) -> tuple[str, ...]:
+def _row(task: Task, sets: Mapping[str, list[str]]) -> tuple[str, ...]:
+    from stop.task import ALL
+
     counts = "/".join(str(task.instances[split]) for split in ("train", "val", "test"))
     limits = f"{task.cpu_seconds_per_instance:g}", str(task.memory_mb), ",".join(task.libraries) or "none"
     what = "yes" if task.open else "no", sizes(task), meaning(task), task.source
-    return (task.name, ",".join(task.sets), counts, *limits, *what)
+    named = {*task.sets, *(label for label, names in sets.items() if task.name in names)} - {ALL}
+    return (task.name, ",".join(sorted(named)), counts, *limits, *what)
 
 
 def sizes(task: Task) -> str:
@@ -148,8 +152,10 @@ def meaning(task: Task) -> str:
 
 # -- one task -------------------------------------------------------------------------------------------------------
 def _print_task(task: Task, preset: str, level: str) -> None:
+    from stop.task import known_sets
+
     first, evaluation = seed_measured(task, level)
-    facts = list(zip(HEADINGS, _row(task), strict=True))
+    facts = list(zip(HEADINGS, _row(task, known_sets()), strict=True))
     if preset:
         facts.append(("preset", task.preset or f"{preset} changes nothing of this task"))
     elif task.presets:

@@ -77,7 +77,7 @@ def test_the_file_tree_of_the_readme_is_that_of_the_disk() -> None:
     tracked = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                              capture_output=True, text=True, check=True).stdout.split()  # fmt: skip
     files = {f for f in tracked if (ROOT / f).is_file()}
-    shown = {f for f in files if f.startswith("stop/") and f.count("/") == 1} | {
+    shown = {f for f in files if f.startswith(("stop/", "tasks/")) and f.count("/") == 1} | {
         f.split("/")[0] + "/" for f in files if "/" in f
     }
     shown |= {"/".join(f.split("/")[:2]) + "/" for f in files if f.startswith(("stop/", "tasks/")) and f.count("/") > 1}

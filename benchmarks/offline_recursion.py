@@ -1,11 +1,11 @@
 """Does the offline recursion improve its improver, and does it beat asking as often without recursion?
 
-    python benchmarks/offline_recursion.py [--tasks SET] [--seeds 0-9] [--repeats 32] [--workers N]
+    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--seeds 0-9] [--repeats 32] [--workers N]
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
 and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run than the
 best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
-Takes about 20 minutes on two cores.
+Takes about 20 minutes on two cores. With --each every task is a run of its own, and a line of one table.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ from stop.task import find_tasks
 ARMS = {"all operators": "mutation", "iterate off": "mutation:no-iterate"}
 
 
+EACH = (
+    "| task | kept | seed | best | best - seed | above "
+    "| best - best_of_n | above | calls best | calls best_of_n | s |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
 @dataclass(frozen=True)
 class Row:
     """What one run came to on test: means over paired improver runs, in [0, 1]."""
@@ -50,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--seeds", default="0-9", help="first-last (default: 0-9; anything below 1000 is for reporting only)"
     )
     p.add_argument("--tasks", default="quick", help="a task or a set (default: quick)")
+    p.add_argument("--each", action="store_true", help="every task by itself, one line of a table for each")
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
@@ -57,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     first, _, last = arguments.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     for arm in arguments.arms.split(","):
+        if arguments.each:
+            print(f"\n## {arm} (model {ARMS[arm]}), {len(seeds)} runs of each task\n\n{EACH}", flush=True)
+            for task in find_tasks([arguments.tasks]):
+                rows = [measure(task.name, ARMS[arm], seed, arguments.repeats, arguments.workers) for seed in seeds]
+                print(_task_line(task.name, rows), flush=True)
+            continue
         rows = []
         print(f"\n## {arm} (model {ARMS[arm]})\n")
         print(
@@ -115,6 +129,19 @@ def _line(row: Row) -> str:
         f"| {row.seed} | {row.kept} | {row.seed_score:.4f} | {row.best_score:.4f} | {row.control_score:.4f} "
         f"| {row.best_score - row.seed_score:+.4f} | {row.best_score - row.control_score:+.4f} "
         f"| {row.best_calls:.1f} | {row.control_calls:.1f} | {row.seconds:.0f} |"
+    )
+
+
+def _task_line(name: str, rows: Sequence[Row]) -> str:
+    """One task: means over runs, differences with their intervals, and in how many runs they are above 0."""
+    gains = [r.best_score - r.seed_score for r in rows]
+    over = [r.best_score - r.control_score for r in rows]
+    above = [f"{sum(g > 0 for g in found)} of {len(rows)}" for found in (gains, over)]
+    fields = ("seed_score", "best_score", "best_calls", "control_calls", "seconds")
+    seed, best, calls, control, seconds = (statistics.fmean(getattr(r, field) for r in rows) for field in fields)
+    return (
+        f"| {name} | {sum(r.kept for r in rows)} | {seed:.4f} | {best:.4f} | {_interval(gains)} | {above[0]} "
+        f"| {_interval(over)} | {above[1]} | {calls:.1f} | {control:.1f} | {seconds:.0f} |"
     )
 
 

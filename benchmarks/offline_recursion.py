@@ -1,23 +1,25 @@
 """Does the offline recursion improve its improver, and does it beat asking as often without recursion?
 
-    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--seeds 0-9] [--repeats 32] [--workers N]
+    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--rows FILE] [--seeds 0-9] [--repeats 32]
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
 and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run than the
 best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
-Takes about 20 minutes on two cores. With --each every task is a run of its own, and a line of one table.
+Takes about 20 minutes on two cores. With --each every task is a run of its own and a line of one table; with --rows what
+is measured is kept in a file, and the same command goes on from it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from stop.lineage import ImproverRun, Score
@@ -58,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     p.add_argument("--tasks", default="quick", help="a task or a set (default: quick)")
     p.add_argument("--each", action="store_true", help="every task by itself, one line of a table for each")
+    p.add_argument("--rows", help="a file to which --each adds what it measures, and from which it goes on")
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
@@ -66,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = range(int(first), int(last or first) + 1)
     for arm in arguments.arms.split(","):
         if arguments.each:
-            print(f"\n## {arm} (model {ARMS[arm]}), {len(seeds)} runs of each task\n\n{EACH}", flush=True)
-            for task in find_tasks([arguments.tasks]):
-                rows = [measure(task.name, ARMS[arm], seed, arguments.repeats, arguments.workers) for seed in seeds]
-                print(_task_line(task.name, rows), flush=True)
+            tasks = [task.name for task in find_tasks([arguments.tasks])]
+            found = _each(tasks, ARMS[arm], seeds, arguments)
+            print(f"\n## {arm} (model {ARMS[arm]}), {len(seeds)} runs of each task\n\n{EACH}")
+            print("\n".join(_task_line(name, found[name]) for name in tasks), flush=True)
             continue
         rows = []
         print(f"\n## {arm} (model {ARMS[arm]})\n")
@@ -83,6 +86,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(_line(rows[-1]), flush=True)
         print(_summary(rows, arguments.repeats), flush=True)
     return 0
+
+
+def _each(tasks: Sequence[str], model: str, seeds: range, arguments: argparse.Namespace) -> dict[str, list[Row]]:
+    """The rows of every task, those taken from --rows that it holds; seed after seed, so that none is far ahead."""
+    kept = Path(arguments.rows) if arguments.rows else None
+    known = {}
+    if kept and kept.is_file():
+        for line in kept.read_text().splitlines():
+            one = json.loads(line)
+            known[one["task"], one["model"], one["repeats"], one["row"]["seed"]] = Row(**one["row"])
+    for seed in seeds:
+        for name in tasks:
+            key = name, model, arguments.repeats, seed
+            if key in known:
+                continue
+            known[key] = measure(name, model, seed, arguments.repeats, arguments.workers)
+            print(f"{name}: {_line(known[key])}", file=sys.stderr, flush=True)
+            if kept:
+                one = {"task": name, "model": model, "repeats": arguments.repeats, "row": asdict(known[key])}
+                with kept.open("a") as file:
+                    file.write(json.dumps(one) + "\n")
+    return {name: [known[name, model, arguments.repeats, seed] for seed in seeds] for name in tasks}
 
 
 def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Row:

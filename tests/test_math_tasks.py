@@ -139,6 +139,13 @@ def test_a_subclass_of_text_is_no_expression() -> None:
     assert said("game_of_24", [[3, 3, 8, 8], 24], {}, Text("8/(3-8/3)")) == (0.0, "an expression is a text, not Text")
 
 
+@pytest.mark.parametrize("name", ["countdown", "game_of_24"])
+def test_the_statement_tells_every_limit_of_an_expression_that_an_answer_can_reach(name: str) -> None:
+    made, statement = code(name), " ".join(find_tasks([name])[0].statement.split())
+    assert f"more than {made['MOST_CHARS']} characters or of more than {made['MOST_TOKENS']} numbers" in statement
+    assert f"more than {made['MOST_DIGITS']} digits, brackets nested deeper than {made['MOST_DEPTH']}" in statement
+
+
 # -- game_of_24 --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("output", "score", "reason"),
@@ -188,6 +195,14 @@ def test_only_hidden_instances_of_game_of_24_have_other_targets() -> None:
 def test_countdown_by_hand(output: object, score: float, reason: str) -> None:
     found = said("countdown", [[3, 50], 51], {"distance": 1}, output)
     assert found == (pytest.approx(score), reason)
+
+
+def test_what_the_statement_of_countdown_says_of_values_that_are_farther_is_what_they_score() -> None:
+    told = re.findall(r"(0\.\d+) for (?:one that is )?(\d+)", " ".join(find_tasks(["countdown"])[0].statement.split()))
+    assert [farther for _, farther in told] == ["1", "10", "100"]
+    for worth, farther in told:
+        score, _ = said("countdown", [[100, 1], 100 + int(farther)], {"distance": 0}, "100")
+        assert round(score, 2) == float(worth)
 
 
 def reachable(numbers: tuple[Fraction, ...]) -> set[Fraction]:

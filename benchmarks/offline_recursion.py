@@ -5,8 +5,8 @@
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
 and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run than the
 best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
-Takes about 20 minutes on two cores. With --each every task is a run of its own and a line of one table; with --rows what
-is measured is kept in a file, and the same command goes on from it.
+Takes about 20 minutes on two cores. With --each every task is a run of its own and a line of one table; with --rows
+what is measured is kept in a file, and the same command goes on from it.
 """
 
 from __future__ import annotations

@@ -62,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--each", action="store_true", help="every task by itself, one line of a table for each")
     p.add_argument("--rows", help="a file to which --each adds what it measures, and from which it goes on")
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
+    p.add_argument("--steps", type=int, help="steps of a run (default: that of stop.run)")
+    p.add_argument("--run-repeats", type=int, help="improver runs per task and score in a run (default: stop.run's)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
     arguments = p.parse_args(argv)
@@ -82,40 +84,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for seed in seeds:
-            rows.append(measure(arguments.tasks, ARMS[arm], seed, arguments.repeats, arguments.workers))
+            rows.append(measure(_asked(arguments, arguments.tasks, ARMS[arm], seed), arguments.workers))
             print(_line(rows[-1]), flush=True)
         print(_summary(rows, arguments.repeats), flush=True)
     return 0
 
 
+def _asked(arguments: argparse.Namespace, which: str, model: str, seed: int) -> RunConfig:
+    """The settings of one run: stop.run's defaults, but for what is asked."""
+    settings = {"generations": arguments.steps, "repeats": arguments.run_repeats}
+    return RunConfig(
+        tasks=tuple(t.name for t in find_tasks([which])), model=model, seed=seed, test_repeats=arguments.repeats,
+        sandbox=usable("auto").name, **{key: n for key, n in settings.items() if n},
+    )  # fmt: skip
+
+
 def _each(tasks: Sequence[str], model: str, seeds: range, arguments: argparse.Namespace) -> dict[str, list[Row]]:
-    """The rows of every task, those taken from --rows that it holds; seed after seed, so that none is far ahead."""
+    """The rows of every task, those that --rows holds taken from it; seed after seed, so that none is far ahead."""
     kept = Path(arguments.rows) if arguments.rows else None
     known = {}
     if kept and kept.is_file():
-        for line in kept.read_text().splitlines():
-            one = json.loads(line)
-            known[one["task"], one["model"], one["repeats"], one["row"]["seed"]] = Row(**one["row"])
+        for one in map(json.loads, kept.read_text().splitlines()):
+            known[json.dumps(one["config"])] = Row(**one["row"])
+    found: dict[str, list[Row]] = {name: [] for name in tasks}
     for seed in seeds:
         for name in tasks:
-            key = name, model, arguments.repeats, seed
-            if key in known:
-                continue
-            known[key] = measure(name, model, seed, arguments.repeats, arguments.workers)
-            print(f"{name}: {_line(known[key])}", file=sys.stderr, flush=True)
-            if kept:
-                one = {"task": name, "model": model, "repeats": arguments.repeats, "row": asdict(known[key])}
-                with kept.open("a") as file:
-                    file.write(json.dumps(one) + "\n")
-    return {name: [known[name, model, arguments.repeats, seed] for seed in seeds] for name in tasks}
+            config = _asked(arguments, name, model, seed)
+            key = json.dumps(config.record())
+            if key not in known:
+                known[key] = measure(config, arguments.workers)
+                print(f"{name}: {_line(known[key])}", file=sys.stderr, flush=True)
+                if kept:
+                    with kept.open("a") as file:
+                        file.write(json.dumps({"config": config.record(), "row": asdict(known[key])}) + "\n")
+            found[name].append(known[key])
+    return found
 
 
-def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Row:
-    """One run with the default settings, then its three scaffolds on test."""
-    tasks = find_tasks([which])
-    names, confined = tuple(t.name for t in tasks), usable("auto").name
-    config = RunConfig(tasks=names, model=model, seed=seed, test_repeats=repeats, sandbox=confined)
-    scaffold = read_scaffold("seed")
+def measure(config: RunConfig, workers: int) -> Row:
+    """One run, then its three scaffolds on test."""
+    scaffold, tasks = read_scaffold("seed"), find_tasks(list(config.tasks))
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(config, tasks, scaffold, Means(Path(folder) / "run", workers))
         started = time.monotonic()
@@ -130,7 +138,7 @@ def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Ro
         control = _control(plan, math.ceil(calls / config.responses_per_prompt), Path(folder) / "control")
     means = (Score.of(runs).mean for runs in (at_seed, at_best, control))
     seed_score, best_score, control_score = means
-    return Row(seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds)
+    return Row(config.seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds)
 
 
 def _control(plan: Plan, prompts: int, out: Path) -> list[ImproverRun]:

@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from stop.analysis.intervals import paired_difference
 from stop.lineage import ImproverRun, Score
 from stop.sandbox import usable
 from stop.scaffold import Scaffold, read_scaffold
@@ -33,9 +34,8 @@ ARMS = {"all operators": "mutation", "iterate off": "mutation:no-iterate"}
 
 
 EACH = (
-    "| task | kept | seed | best | best - seed | above "
-    "| best - best_of_n | above | calls best | calls best_of_n | s |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
+    "| task | kept something | seed | best | best - seed | best - best_of_n | above best_of_n "
+    "| calls best | calls best_of_n | s |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -51,6 +51,7 @@ class Row:
     control_score: float  # best_of_n
     control_calls: float
     seconds: float
+    runs: dict[str, list[float]] = field(default_factory=dict)  # each improver run of seed, best and best_of_n
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.each:
             tasks = [task.name for task in find_tasks([arguments.tasks])]
             found = _each(tasks, ARMS[arm], seeds, arguments)
-            print(f"\n## {arm} (model {ARMS[arm]}), {len(seeds)} runs of each task\n\n{EACH}")
+            n = f"{len(seeds)} runs of each task, n = {len(seeds) * arguments.repeats} paired improver runs on test"
+            print(f"\n## {arm} (model {ARMS[arm]}), {n}\n\n{EACH}")
             print("\n".join(_task_line(name, found[name]) for name in tasks), flush=True)
             continue
         rows = []
@@ -136,9 +138,10 @@ def measure(config: RunConfig, workers: int) -> Row:
             at_seed, at_best = session.on_test(scaffold), session.on_test(Scaffold.checked(best))
         calls = _calls(at_best)
         control = _control(plan, math.ceil(calls / config.responses_per_prompt), Path(folder) / "control")
-    means = (Score.of(runs).mean for runs in (at_seed, at_best, control))
-    seed_score, best_score, control_score = means
-    return Row(config.seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds)
+    arms = {"seed": at_seed, "best": at_best, "best_of_n": control}
+    seed_score, best_score, control_score = (Score.of(runs).mean for runs in arms.values())
+    scores = {name: [r.utility for r in runs] for name, runs in arms.items()}
+    return Row(config.seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds, scores)
 
 
 def _control(plan: Plan, prompts: int, out: Path) -> list[ImproverRun]:
@@ -166,16 +169,25 @@ def _line(row: Row) -> str:
 
 
 def _task_line(name: str, rows: Sequence[Row]) -> str:
-    """One task: means over runs, differences with their intervals, and in how many runs they are above 0."""
-    gains = [r.best_score - r.seed_score for r in rows]
-    over = [r.best_score - r.control_score for r in rows]
-    above = [f"{sum(g > 0 for g in found)} of {len(rows)}" for found in (gains, over)]
-    fields = ("seed_score", "best_score", "best_calls", "control_calls", "seconds")
-    seed, best, calls, control, seconds = (statistics.fmean(getattr(r, field) for r in rows) for field in fields)
-    return (
-        f"| {name} | {sum(r.kept for r in rows)} | {seed:.4f} | {best:.4f} | {_interval(gains)} | {above[0]} "
-        f"| {_interval(over)} | {above[1]} | {calls:.1f} | {control:.1f} | {seconds:.0f} |"
+    """One task: means over runs, and differences of paired improver runs with 95 % intervals, stratified by run."""
+    seed, best, calls, control, seconds = (
+        statistics.fmean(getattr(r, name) for r in rows)
+        for name in ("seed_score", "best_score", "best_calls", "control_calls", "seconds")
     )
+    gains, over = (_paired(rows, other) for other in ("seed", "best_of_n"))
+    above = sum(r.best_score > r.control_score for r in rows)
+    return (
+        f"| {name} | {sum(r.kept > 0 for r in rows)} of {len(rows)} | {seed:.4f} | {best:.4f} | {gains} | {over} "
+        f"| {above} of {len(rows)} | {calls:.1f} | {control:.1f} | {seconds:.0f} |"
+    )
+
+
+def _paired(rows: Sequence[Row], other: str) -> str:
+    """The best version minus another arm. Where no improver run differs there is no interval: that is no certainty."""
+    runs = [{str(r.seed): r.runs[arm] for r in rows} for arm in ("best", other)]
+    found = paired_difference(*runs)
+    interval = found.interval()
+    return f"{found.mean:+.4f}" + (f" [{interval[0]:+.4f}, {interval[1]:+.4f}]" if interval else "")
 
 
 def _summary(rows: Sequence[Row], repeats: int) -> str:

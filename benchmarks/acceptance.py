@@ -150,10 +150,8 @@ def sampler(
 # -- tables -----------------------------------------------------------------------------------------------------------
 def false_acceptance(pool: Pool, decisions: int, terms: Terms) -> str:
     """How often what is no better is kept, with 99 % intervals (Clopper & Pearson 1934)."""
-    lines = [
-        "| the child | difference in the pool | `better` keeps | with canary | `paired` keeps | not_better | indecisive |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    names = "child", "mean difference", "`better` keeps", "and canary", "`paired` keeps", "not_better", "indecisive"
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for number, name in enumerate(SAME):
         rng = random.Random(number)
         child, parent, same = pool[name], pool["parent"], name != "parent"

@@ -155,8 +155,8 @@ def test_the_dry_run_counts_the_worst_case_and_creates_nothing(
 ) -> None:
     assert main(["maxcut", "--generations", "1", "--repeats", "2", "--dry-run", "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr().out
-    # 24 to propose; at 2 runs x 24 replies 48 candidates, twice val and twice the canary; seed val, 8 runs for the noise
-    # floor, and test for two versions x 6 runs
+    # 24 to propose; at 2 runs x 24 replies 48 candidates, twice val and twice the canary; seed val, 8 runs for the
+    # noise floor, and test for two versions x 6 runs
     worst = 24 + 48 * 48 + 2 * 48 + 2 * 48 + 48 + 8 * 24 + 2 * 6 * 24
     assert f"calls_worst: {worst}" in said and not (tmp_path / "r").exists()
 

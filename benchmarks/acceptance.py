@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.accept import Terms, better, canary, paired
+from stop.analysis.intervals import paired_difference, share_interval
 from stop.betting import level_of
 from stop.lineage import ImproverRun
-from stop.noise import Mean, differences
+from stop.noise import by_task
 from stop.scaffold import read_scaffold
 from stop.session import begin
 from stop.settings import RunConfig
@@ -122,9 +123,8 @@ def decide(draw: Callable[[int], Sides], terms: Terms) -> Decided:
             break
     else:
         raise AssertionError("paired has no verdict")
-    found = Mean.of(differences(child, parent))
-    # the lower end of the one-sided interval is that of the upper end, mirrored
-    fixed = 2 * found.value - found.upper(1 - terms.level) > 0
+    interval = paired_difference(by_task(child), by_task(parent)).interval(1 - 2 * terms.level)
+    fixed = interval is not None and interval[0] > 0
     return Decided(kept, passed, verdict.status, repeats, fixed)
 
 
@@ -204,17 +204,15 @@ def raised(values: Sequence[float], gain: float) -> list[float]:
 
 def _rate(hits: int, n: int) -> str:
     """A share with its 99 % interval."""
-    from scipy.stats import binomtest
-
-    found = binomtest(hits, n).proportion_ci(confidence_level=0.99)
-    return f"{hits / n:.4f} [{found.low:.4f}, {found.high:.4f}]"
+    low, high = share_interval(hits, n, confidence=0.99)
+    return f"{hits / n:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def _pool_difference(child: dict[str, list[float]], parent: dict[str, list[float]]) -> str:
     """Of two programs on the same draws, with its 99 % interval."""
-    found = Mean.of({task: [a - b for a, b in zip(child[task], parent[task], strict=True)] for task in parent})
-    upper = found.upper(0.995)
-    return f"{found.value:+.4f} [{2 * found.value - upper:+.4f}, {upper:+.4f}]"
+    found = paired_difference(child, parent)
+    low, high = found.interval(0.99) or (found.mean, found.mean)
+    return f"{found.mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def _heading(pool: Pool, decision: int, terms: Terms) -> str:

@@ -18,7 +18,7 @@ from stop.accept import Terms, Verdict, canary, paired
 from stop.betting import MOST_BET, capital, level_of
 from stop.draw import Draw
 from stop.lineage import ImproverRun
-from stop.noise import Floor, Mean, differences
+from stop.noise import Floor
 from stop.settings import RunConfig
 
 TERMS = Terms(level=0.05, smallest_difference=0.02, most_repeats=12)
@@ -122,18 +122,15 @@ def test_scores_up_to_a_cap_are_scaled_by_it() -> None:
 
 def test_runs_that_are_no_pairs_are_refused() -> None:
     with pytest.raises(ValueError, match="t0 repeat 0 has no pair, but t1 repeat 0"):
-        differences(runs([[0.5]]), [ImproverRun("t1", 0, "ok")])
+        paired(runs([[0.5]]), [ImproverRun("t1", 0, "ok")], TERMS)
 
 
 # -- the canary and the noise floor -----------------------------------------------------------------------------------
-def test_a_mean_by_task_worked_by_hand() -> None:
-    found = Mean.of({"a": [0.2, 0.4], "b": [0.1, 0.1, 0.7]})
-    parts = 0.02 / 2 / 4, 0.12 / 3 / 4
-    assert found.value == pytest.approx(0.3) and found.n == 5
-    assert found.stderr == pytest.approx(math.sqrt(sum(parts)))
-    assert found.freedom == pytest.approx(sum(parts) ** 2 / (parts[0] ** 2 / 1 + parts[1] ** 2 / 2))
-    t_with_two_degrees = Mean(0.0, 1.0, 2.0, 3).upper(0.9)
-    assert t_with_two_degrees == pytest.approx(1.8856, abs=1e-4)  # of the printed table
+def test_the_interval_of_the_canary_worked_by_hand() -> None:
+    verdict = canary(runs([[0.2], [0.4], [0.3]]), runs([[0.4], [0.4], [0.4]]), 0.02)
+    # differences -0.2, 0, -0.1: mean -0.1, standard error 0.1 / sqrt(3); t of 2 degrees of freedom at 90 %: 1.8856
+    assert verdict.evidence["canary_upper"] == pytest.approx(-0.1 + 1.8856 * 0.1 / math.sqrt(3), abs=1e-5)
+    assert verdict.status == "kept" and "(90 %, n=3)" in verdict.why
 
 
 @pytest.mark.parametrize(
@@ -159,8 +156,8 @@ def test_the_noise_floor_worked_by_hand() -> None:
 
 
 def test_one_run_of_a_task_shows_no_spread_and_is_refused() -> None:
-    with pytest.raises(ValueError, match="two values of every task"):
-        Mean.of({"a": [0.5]})
+    with pytest.raises(ValueError, match="two runs of every task"):
+        Floor.of({"a": [0.5]}, repeats=1, difference=0.1, level=0.05)
     for wrong in ({"noise_repeats": 1}, {"level": 0.0}, {"smallest_difference": 1.0}, {"most_repeats": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} .*: give"):
             RunConfig(tasks=("t",), **wrong)  # type: ignore[arg-type]

@@ -45,11 +45,10 @@ def test_imports_run_one_way(name: str) -> None:
     assert not imported(MODULES[name]) & above
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("name", ["scaffold", "budget", "choose", "accept", "betting", "noise", "draw"])
-=======
-@pytest.mark.parametrize("name", ["scaffold", "budget", "choose", "accept", "draw", "analysis/intervals"])
->>>>>>> 1d07b44
+PURE = ["scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "analysis/intervals"]
+
+
+@pytest.mark.parametrize("name", PURE)
 def test_the_pure_modules_import_no_process_network_or_disk(name: str) -> None:
     tree = ast.parse(MODULES[name].read_text())
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

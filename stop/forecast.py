@@ -22,8 +22,11 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
     per_step = c.calls_per_improver_run + (c.utility_calls_per_improver_run + 2) * runs * c.calls_per_improver_run
     test_runs = 2 * len(plan.tasks) * c.test_repeats
-    worst = (runs + test_runs) * c.calls_per_improver_run + c.generations * per_step
-    likely = (runs + test_runs) * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    worst = runs * c.calls_per_improver_run + c.generations * per_step
+    likely = runs * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    if c.search_calls:
+        worst, likely = min(worst, c.search_calls), min(likely, c.search_calls)
+    worst, likely = worst + test_runs * c.calls_per_improver_run, likely + test_runs * c.responses_per_prompt
     if c.budget_calls:
         worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
     improver_runs = runs + test_runs + c.generations * (1 + (c.utility_calls_per_improver_run + 2) * runs)

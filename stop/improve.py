@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stop.accept import RULES, Verdict
+from stop.budget import SearchMeter
 from stop.chain import Record
 from stop.choose import POLICIES
+from stop.controls import arm_of, improver_of, parent_of, rival_of, written
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
 from stop.lineage import Decision, ImproverRun, Score, Spent, Version
@@ -41,7 +43,17 @@ class Recursion:
         self._ledger = ledger
         self._source = source
         self._tell = tell
-        self._meta = MetaUtility(bench)
+        self._search = SearchMeter(bench.config.search_calls)
+        self._meta = MetaUtility(bench, self._search)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the seed is scored."""
+        return bool(self._ledger.lineage.versions)
+
+    @property
+    def _calls_of_finished_units(self) -> int:
+        return sum(v.spent.llm_calls for v in self._ledger.lineage.versions)
 
     @property
     def steps(self) -> int:
@@ -72,24 +84,30 @@ class Recursion:
         """Lets a parent rewrite its own source once; records the child whatever came of it."""
         number = self.steps + 1
         started, unit = self._begin(f"step {number}")
-        parent = POLICIES[self._config.policy](self._ledger.lineage)
-        made = self._propose(parent, number)
-        child = self._judge(made, parent, number)
+        config, lineage = self._config, self._ledger.lineage
+        self._search.start(self._calls_of_finished_units)
+        parent = parent_of(config, lineage, number, POLICIES[config.policy])
+        made = self._written(parent, number) or self._propose(parent, improver_of(config, lineage, parent), number)
+        child = self._judge(made, rival_of(config, lineage, parent), number)
         version, decision = self._recorded(child, parent, number)
         seconds = time.monotonic() - started
         self._finish(Ending(unit, child.outcomes, version, decision, child.text, seconds))
         self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {decision.why}")
         return version
 
-    def look_at_test(self) -> None:
-        """Scores the seed and the current version on test; counted before it is done, once per number of steps."""
+    def look_at_test(self, ended: str = "") -> None:
+        """Scores the seed and the current version on test; counted before it is done, once per number of steps.
+
+        ended: by what the search was ended, if not by its number of steps.
+        """
         unit = f"test after step {self.steps}"
         if self._ledger.tested(unit):
             return
         started, _ = self._begin(unit)
         lineage = self._ledger.lineage
-        shown = {v.id: v for v in (lineage.versions[0], lineage.current())}
-        look = {"unit": unit, "versions": list(shown), "block": 0}
+        more = [v for v in lineage.versions if v.id in arm_of(self._config).also_tested]
+        shown = {v.id: v for v in (lineage.versions[0], *more, lineage.current())}
+        look = {"unit": unit, "versions": list(shown), "block": 0, **({"ended": ended} if ended else {})}
         self._ledger.look({**look, "done": False})
         outcomes: list[Record] = []
         known = self._ledger.on_test()
@@ -108,19 +126,29 @@ class Recursion:
         return self._meta.runs(scaffold.source, self._exam("test", 0))
 
     # -- one step ---------------------------------------------------------------------------------------------------
-    def _propose(self, parent: Version, number: int) -> Rewritten:
-        """The parent runs on its own source, with the meta-utility as utility."""
+    def _written(self, parent: Version, number: int) -> Rewritten | None:
+        """The child of an arm that asks no model for it."""
+        text = written(self._config, self._source(parent.sha), number)
+        return None if text is None else Rewritten("ok", text)
+
+    def _propose(self, parent: Version, improver: Version, number: int) -> Rewritten:
+        """The improver, which is the parent itself but in controls, runs on the parent's source: STOP's step."""
+        finished = self._calls_of_finished_units
         draw = Draw(self._config.seed, "propose", step=number)
         exam = self._exam("train", 0)
 
         def handles() -> Handles:
+            self._search.start(finished)  # a second try asks anew
             return self._bench.handles(self._meta.handle(exam), draw)
 
-        source = self._source(parent.sha)
-        self._tell(f"step {number}: version {parent.id} rewrites itself")
-        return self._bench.rewrite(source, source, handles)
+        itself = "itself" if improver is parent else f"version {parent.id}"
+        self._tell(f"step {number}: version {improver.id} rewrites {itself}")
+        made = self._bench.rewrite(self._source(improver.sha), self._source(parent.sha), handles)
+        self._search.start(finished + made.spent.llm_calls)
+        return made
 
     def _judge(self, made: Rewritten, parent: Version, number: int) -> Child:
+        """What is found of a child; `parent`, of a control too: the version with which it is compared."""
         if made.status != "ok":
             return _failed(made.text, f"the parent failed to rewrite itself: {made.status}, {made.detail}", made.spent)
         try:
@@ -129,10 +157,12 @@ class Recursion:
             return _failed(made.text, str(error), made.spent)
         rule = RULES[self._config.accept]
         exam = self._exam("val", number)
-        child = self._meta.runs(made.text, exam)
+        alike = not arm_of(self._config).own_draws
+        child = self._meta.runs(made.text, exam if alike else replace(exam, purpose="noise"))
         against = self._meta.runs(self._source(parent.sha), exam) if rule.compares else []
         verdict = rule.judge(child, against)
-        if verdict.status == "not_better" and canonical(made.text) == canonical(self._source(parent.sha)):
+        same = alike and canonical(made.text) == canonical(self._source(parent.sha))
+        if verdict.status == "not_better" and same:
             verdict = replace(verdict, why="the same program as its parent")
         unit = f"step {number}"
         outcomes = [r.record(version=number, split="val", block=number, unit=unit) for r in child]
@@ -140,7 +170,7 @@ class Recursion:
         return Child(made.text, verdict, Score.of(child), made.spent + _spent(child) + _spent(against), outcomes)
 
     def _recorded(self, child: Child, parent: Version, number: int) -> tuple[Version, Decision]:
-        verdict, score = child.verdict, child.score
+        verdict, score = self._told_apart(child.verdict, parent), child.score
         version = Version(
             number, sha(child.text), parent.sha, parent.id, number, parent.generation + 1, verdict.status,
             score.mean, score.stderr, score.n, child.spent, verdict.why if verdict.status == "failed" else "",
@@ -150,6 +180,14 @@ class Recursion:
             verdict.why,
         )  # fmt: skip
         return version, decision
+
+    def _told_apart(self, verdict: Verdict, parent: Version) -> Verdict:
+        """Names what a child was compared with where that is not its parent."""
+        rival = rival_of(self._config, self._ledger.lineage, parent)
+        if rival.id == parent.id or "parent" not in verdict.evidence:
+            return verdict
+        why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
+        return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
 
     # -- units ------------------------------------------------------------------------------------------------------
     def _begin(self, unit: str) -> tuple[float, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.chain import FORMAT, BadFolder, Record, read_run
+from stop.controls import arm_of
 from stop.frames import checked_run
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
@@ -50,9 +51,11 @@ class Plan:
     tasks: Sequence[Task]
     scaffold: Scaffold
     means: Means
+    like: str = ""  # the name of the folder whose settings and calls a control takes
 
     def record(self, model_id: str) -> Record:
         """run.json of a new run."""
+        lacks = arm_of(self.config).lacks
         return {
             "format": FORMAT,
             "config": self.config.record(),
@@ -61,8 +64,9 @@ class Plan:
             "tasks": {t.name: {"sha": t.sha, "scorer_sha": t.scorer_sha} for t in self.tasks},
             "python": platform.python_version(),
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "axes": AXES,
+            "axes": {**AXES, "mechanism": f"control, without {lacks}"} if lacks else AXES,
             "looks": {"val": [], "test": []},
+            **({"like": self.like} if self.like else {}),
         }
 
 

@@ -147,7 +147,7 @@ def test_a_pair_is_a_paired_difference_and_several_are_adjusted(
 def test_verdicts_are_above_below_and_not_shown_and_holm_asks_for_more(
     made: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # differences of 0, 0.05, 0.15, 0.2 in both tasks: t = 0.1 / sqrt(0.025 / 3 / 4 / 2) = 3.10 with 6 degrees: p = 0.021
+    # differences of 0, 0.05, 0.15, 0.2 in both tasks: t = 0.1 / sqrt(0.025 / 3 / 4 / 2) = 3.10, 6 degrees: p = 0.021
     low: Scores = dict.fromkeys("ab", [0.1, 0.1, 0.1, 0.1])
     high: Scores = dict.fromkeys("ab", [0.1, 0.15, 0.25, 0.3])
     one, two, again = made("one", low), made("two", high), made("again", high, text="again")

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from stop.analysis.intervals import paired_difference
+from stop.analysis.intervals import paired_difference, stratified_mean
 from stop.lineage import ImproverRun, Score
 from stop.sandbox import usable
 from stop.scaffold import Scaffold, read_scaffold
@@ -206,13 +206,11 @@ def _summary(rows: Sequence[Row], repeats: int) -> str:
 
 def _interval(values: Sequence[float]) -> str:
     """Mean and 95 % t interval over seeds."""
-    from scipy import stats
-
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return f"{mean:+.4f} (n={len(values)}, no interval)"
-    half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    return f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]"
+    found = stratified_mean({"seeds": values})
+    interval = found.interval()
+    if interval is None:
+        return f"{found.mean:+.4f} (n={found.n}, no interval)"
+    return f"{found.mean:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}]"
 
 
 if __name__ == "__main__":

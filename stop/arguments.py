@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 WRONG_USAGE = 2
+CONTROLS = (
+    "identity", "rename", "reword", "best-of-n", "fixed-improver", "random-parent", "no-history", "mutation"
+)  # fmt: skip
 SANDBOX = ("auto", "landlock", "strict", "bwrap")
 LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
     "--cluster": "work runs on this machine; --workers works",
-    "--control": "no controls yet; --scaffold best_of_n is the equal-budget comparison",
-    "--like": "no controls yet",
     "--review": "no human review yet",
     "--on-incident": "incidents are recorded and counted; the run goes on",
     "--max-promotions-per-hour": "no promotion limit yet",
@@ -145,7 +146,12 @@ def _add_what_is_run(add: Any) -> None:
     add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
     add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
     add("--policy", default="chain", type=choice("policy", ["chain"]), help="the next parent (default: chain)")
-    what = "steps: attempts at a next version (default: 3; stop-paper: 6)"
+    what = "a control: the run without the thing under test, at an equal number of calls: " + ", ".join(CONTROLS)
+    add("--control", type=choice("control", CONTROLS), metavar="ARM", help=what)
+    what = "with --control: take settings and the number of calls from the finished run in this folder (default: 8000 "
+    what += "calls for the seed's score and all steps, those that are answered from what is known included)"
+    add("--like", metavar="RUN", help=what)
+    what = "steps: attempts at a next version (default: 3; stop-paper: 6; of a control: as its calls allow)"
     add("--generations", type=number(0, "steps"), metavar="N", help=what)
     what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3; stop-paper: 5, 5; local: 3, 3)"
     add("--repeats", type=number(1, "improver runs per task"), metavar="R", help=what)
@@ -173,7 +179,7 @@ def _add_how_children_are_judged(add: Any) -> None:
 
 def _add_how_it_is_run(add: Any) -> None:
     """Options that may differ at every resume."""
-    what = "the run folder; the same one resumes (default: results/SET-MODEL[-PRESET]-sS)"
+    what = "the run folder; the same one resumes (default: results/SET-MODEL[-PRESET]-sS[-ARM], or RUN-ARM)"
     add("--out", metavar="DIR", help=what)
     what = "end the run before call N+1 (default: no limit; budgets hold over all resumes and may be changed)"
     add("--budget-calls", type=number(1, "model calls"), metavar="N", help=what)
@@ -196,10 +202,14 @@ def _add_how_it_is_run(add: Any) -> None:
     add("--replay", action="store_true", help=what)
 
 
-def replay_takes_no(arguments: argparse.Namespace) -> str:
-    """The first argument given that a replay has no use for, or an empty text."""
+WITH_REPLAY = ("out", "replay", "workers", "sandbox", "unsafe_no_sandbox", "help")
+WITH_LIKE = (*WITH_REPLAY, "control", "like", "budget_usd", "budget_minutes", "cache", "no_cache", "dry_run")
+
+
+def surplus(arguments: argparse.Namespace, used: Sequence[str]) -> str:
+    """The first argument given that is none of those which are of use, or an empty text."""
     for action in run_parser()._actions:
-        if action.dest in ("out", "replay", "workers", "sandbox", "unsafe_no_sandbox", "help"):
+        if action.dest in used:
             continue
         if getattr(arguments, action.dest) != action.default:
             return action.option_strings[0] if action.option_strings else "tasks"

@@ -52,6 +52,31 @@ class RunBudget:
     minutes: float = 0.0  # during which calls may be sent
 
 
+class SearchMeter:
+    """The calls that a search asks for, as if nothing were known: recorded and deduplicated ones count alike.
+
+    Thread-safe. What it refuses depends on no worker's speed: a step is refused if all of its calls do not fit.
+    """
+
+    def __init__(self, most: int) -> None:
+        """most: 0 for no limit."""
+        self._most, self._calls = most, 0
+        self._lock = threading.Lock()
+
+    def start(self, calls: int) -> None:
+        """The calls so far are these: of finished units, and of a part of a step of which no try is still running."""
+        with self._lock:
+            self._calls = calls
+        self.add(0)
+
+    def add(self, calls: int) -> None:
+        """Counts calls. Raises RunBudgetSpent beyond the limit, and from then on."""
+        with self._lock:
+            self._calls += calls
+            if self._most and self._calls > self._most:
+                raise RunBudgetSpent("search_calls", f"more than {self._most} calls, the most of a control's search")
+
+
 @dataclass(frozen=True)
 class SpentBefore:
     """What earlier sittings of a run have spent. A call of which no end is known counts with its worst case."""

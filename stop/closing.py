@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stop.chain import Record
 from stop.frames import Run, load
 
 if TYPE_CHECKING:
@@ -17,11 +18,24 @@ def finished(plan: Plan) -> bool:
     """Whether the folder already holds all that the plan asks for, and is sealed."""
     run = load(plan.means.out)
     steps = len(run.versions) - 1
-    return (
-        run.seal == "whole"
-        and steps >= plan.config.generations
-        and any(look["done"] and look["unit"] == f"test after step {steps}" for look in run.settings["looks"]["test"])
-    )
+    whole = steps >= plan.config.generations or ended(run) == "search_calls"
+    return run.seal == "whole" and whole and looked_at_test(run)
+
+
+def looked_at_test(run: Run) -> bool:
+    """Whether the look at test after the last step is over."""
+    return _last_look(run) is not None
+
+
+def ended(run: Run) -> str:
+    """What ended the steps of a run that was looked at on test: done, or search_calls, which a control may ask for."""
+    return (_last_look(run) or {}).get("ended", "done")
+
+
+def _last_look(run: Run) -> Record | None:
+    """The look at test after the last step, if it was finished."""
+    unit = f"test after step {len(run.rows('lineage.jsonl')) - 1}"
+    return next((look for look in run.settings["looks"]["test"] if look["done"] and look["unit"] == unit), None)
 
 
 def block(path: Path, stopped: str) -> str:

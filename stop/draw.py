@@ -47,6 +47,11 @@ def program_draw(seed: int, rollout: int | None, occurrence: int) -> str:
     return _digest("program", seed, rollout, occurrence)[:32]
 
 
+def drawn_index(what: str, run_seed: int, step: int, *, among: int) -> int:
+    """A choice of the host's own, uniform over 0 .. among - 1."""
+    return int(_digest(what, run_seed, step), 16) % among
+
+
 def instance_seed(task: str, split: str, block: int, index: int) -> int:
     """The seed under which every solution faces instance `index`: the same exam for everyone. 32 bits."""
     return int(_digest("instance", task, split, block, index)[:8], 16)

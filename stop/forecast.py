@@ -24,14 +24,16 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
     runs_per_step = 1 + c.utility_calls_per_improver_run * runs + _runs_to_judge(plan)
     per_step = runs_per_step * c.calls_per_improver_run
-    outside = runs + 2 * len(plan.tasks) * c.test_repeats  # improver runs
-    if RULES[c.accept].compares:
-        outside += len(plan.tasks) * c.noise_repeats
-    worst = outside * c.calls_per_improver_run + c.generations * per_step
-    likely = outside * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    on_test = 2 * len(plan.tasks) * c.test_repeats  # improver runs
+    first = runs + (len(plan.tasks) * c.noise_repeats if RULES[c.accept].compares else 0)
+    worst = first * c.calls_per_improver_run + c.generations * per_step
+    likely = first * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    if c.search_calls:
+        worst, likely = min(worst, c.search_calls), min(likely, c.search_calls)
+    worst, likely = worst + on_test * c.calls_per_improver_run, likely + on_test * c.responses_per_prompt
     if c.budget_calls:
         worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
-    improver_runs = outside + c.generations * runs_per_step
+    improver_runs = first + on_test + c.generations * runs_per_step
     price = model.price if isinstance(model, RemoteModel) else FREE
     most, usual = _tokens(plan)
     rows = {

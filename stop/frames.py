@@ -96,9 +96,14 @@ class Run:
         return None if shown.empty else float(shown.groupby("task").utility.mean().mean())
 
     @property
+    def search_calls(self) -> int:
+        """Calls that the seed's score and all steps asked for, nominal; the look at test is no part of them."""
+        return sum(row["llm_calls"] for row in self.rows("lineage.jsonl"))
+
+    @property
     def llm_calls(self) -> int:
         """Calls asked for, nominal: of all versions, of improver runs on test, and of a unit that was cut short."""
-        asked = sum(row["llm_calls"] for row in self.rows("lineage.jsonl"))
+        asked = self.search_calls
         asked += sum(row["llm_calls"] for row in self.rows("outcomes.jsonl") if row["split"] == "test")
         return asked + len(self._pending_calls)
 

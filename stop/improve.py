@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from stop.accept import RULES, Rule, Terms, Verdict, better, canary
+from stop.accept import RULES, Terms, Verdict, better, canary
 from stop.betting import level_of
+from stop.budget import SearchMeter
 from stop.chain import Record
 from stop.choose import POLICIES
+from stop.controls import arm_of, improver_of, parent_of, rival_of, written
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
 from stop.lineage import Decision, ImproverRun, Score, Spent, Version
@@ -65,7 +67,17 @@ class Recursion:
         self._ledger = ledger
         self._source = source
         self._tell = tell
-        self._meta = MetaUtility(bench)
+        self._search = SearchMeter(bench.config.search_calls)
+        self._meta = MetaUtility(bench, self._search)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the seed is scored."""
+        return bool(self._ledger.lineage.versions)
+
+    @property
+    def _calls_of_finished_units(self) -> int:
+        return sum(v.spent.llm_calls for v in self._ledger.lineage.versions)
 
     @property
     def steps(self) -> int:
@@ -104,14 +116,17 @@ class Recursion:
         """Lets a parent rewrite its own source once; records the child whatever came of it."""
         number = self.steps + 1
         started, unit = self._begin(f"step {number}")
-        parent = POLICIES[self._config.policy](self._ledger.lineage)
-        made = self._propose(parent, number)
-        child = self._judge(made, parent, number)
+        config, lineage = self._config, self._ledger.lineage
+        self._search.start(self._calls_of_finished_units)
+        parent = parent_of(config, lineage, number, POLICIES[config.policy])
+        made = self._written(parent, number) or self._propose(parent, improver_of(config, lineage, parent), number)
+        rival = rival_of(config, lineage, parent)
+        child = self._judge(made, rival, number)
         version, decisions = self._recorded(child, parent, number)
         outcomes = [
             run.record(version=whose, split="val", block=one.block, unit=unit)
             for one in child.found
-            for whose, runs in ((number, one.child), (parent.id, one.parent))
+            for whose, runs in ((number, one.child), (rival.id, one.parent))
             for run in runs
         ]
         self._finish(Ending(unit, outcomes, version, decisions, child.text, time.monotonic() - started))
@@ -119,15 +134,19 @@ class Recursion:
         self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {why}")
         return version
 
-    def look_at_test(self) -> None:
-        """Scores the seed and the current version on test; counted before it is done, once per number of steps."""
+    def look_at_test(self, ended: str = "") -> None:
+        """Scores the seed and the current version on test; counted before it is done, once per number of steps.
+
+        ended: by what the search was ended, if not by its number of steps.
+        """
         unit = f"test after step {self.steps}"
         if self._ledger.tested(unit):
             return
         started, _ = self._begin(unit)
         lineage = self._ledger.lineage
-        shown = {v.id: v for v in (lineage.versions[0], lineage.current())}
-        look = {"unit": unit, "versions": list(shown), "block": 0}
+        more = [v for v in lineage.versions if v.id in arm_of(self._config).also_tested]
+        shown = {v.id: v for v in (lineage.versions[0], *more, lineage.current())}
+        look = {"unit": unit, "versions": list(shown), "block": 0, **({"ended": ended} if ended else {})}
         self._ledger.look({**look, "done": False})
         outcomes: list[Record] = []
         known = self._ledger.on_test()
@@ -146,19 +165,29 @@ class Recursion:
         return self._meta.runs(scaffold.source, self._exam("test", 0))
 
     # -- one step ---------------------------------------------------------------------------------------------------
-    def _propose(self, parent: Version, number: int) -> Rewritten:
-        """The parent runs on its own source, with the meta-utility as utility."""
+    def _written(self, parent: Version, number: int) -> Rewritten | None:
+        """The child of an arm that asks no model for it."""
+        text = written(self._config, self._source(parent.sha), number)
+        return None if text is None else Rewritten("ok", text)
+
+    def _propose(self, parent: Version, improver: Version, number: int) -> Rewritten:
+        """The improver, which is the parent itself but in controls, runs on the parent's source: STOP's step."""
+        finished = self._calls_of_finished_units
         draw = Draw(self._config.seed, "propose", step=number)
         exam = self._exam("train", 0)
 
         def handles() -> Handles:
+            self._search.start(finished)  # a second try asks anew
             return self._bench.handles(self._meta.handle(exam), draw)
 
-        source = self._source(parent.sha)
-        self._tell(f"step {number}: version {parent.id} rewrites itself")
-        return self._bench.rewrite(source, source, handles)
+        itself = "itself" if improver is parent else f"version {parent.id}"
+        self._tell(f"step {number}: version {improver.id} rewrites {itself}")
+        made = self._bench.rewrite(self._source(improver.sha), self._source(parent.sha), handles)
+        self._search.start(finished + made.spent.llm_calls)
+        return made
 
     def _judge(self, made: Rewritten, parent: Version, number: int) -> Child:
+        """What is found of a child; `parent`, of a control too: the version with which it is compared."""
         if made.status != "ok":
             return _failed(made, f"the parent failed to rewrite itself: {made.status}, {made.detail}", number)
         try:
@@ -174,35 +203,34 @@ class Recursion:
         """Child and parent on val block `number`: round by round, or all repeats at once, as the rule has it."""
         c, source = self._config, self._source(parent.sha)
         rule, exam = RULES[c.accept], self._exam("val", number)
-        if rule.compares and canonical(text) == canonical(source):
-            child, against = self._meta.many([text, source], exam)
+        if rule.compares and canonical(text) == canonical(source) and not arm_of(c).own_draws:
+            child, against = self._pair(text, source, exam)
             verdict = replace(better(child, against), why="the same program as its parent")
             return Compared("rule", number, child, against, verdict)
         cap = max(u.task.score_cap for u in self._bench.utilities)
         terms = Terms(level_of(number, c.level), c.smallest_difference, c.most_repeats, cap)
-        return Compared("rule", number, *self._until_judged([text, source], rule, terms, exam))
-
-    def _until_judged(
-        self, texts: Sequence[str], rule: Rule, terms: Terms, exam: Exam
-    ) -> tuple[list[ImproverRun], list[ImproverRun], Verdict]:
-        """The runs of child and parent until the rule has a verdict. In order of repeat, whichever run ends first."""
         rounds = [replace(exam, first=i, repeats=1) for i in range(terms.most_repeats)] if rule.by_round else [exam]
-        child: list[ImproverRun] = []
-        against: list[ImproverRun] = []
-        for one in rounds:
-            found = self._meta.many(texts if rule.compares else texts[:1], one)
-            child, against = child + found[0], against + (found[1] if rule.compares else [])
-            verdict = rule.judge(child, against, terms)
-            if verdict is not None:
-                return child, against, verdict
+        child, against = [], []
+        for one in rounds:  # in order of repeat, whichever run ends first
+            found = self._pair(text, source, one) if rule.compares else (self._meta.runs(text, one), [])
+            child, against = child + found[0], against + found[1]
+            if (judged := rule.judge(child, against, terms)) is not None:
+                return Compared("rule", number, child, against, judged)
         raise AssertionError(f"no verdict after {terms.most_repeats} repeats")
 
     def _by_canary(self, text: str, parent: Version, number: int) -> Compared:
         """Once more, on a block that nobody has seen, with draws of its own."""
         block = FRESH_BLOCKS + number
         exam = Exam("canary", "val", block, max(2, self._config.repeats))  # one run shows no spread
-        child, against = self._meta.many([text, self._source(parent.sha)], exam)
+        child, against = self._pair(text, self._source(parent.sha), exam)
         return Compared("canary", block, child, against, canary(child, against, self._config.smallest_difference))
+
+    def _pair(self, text: str, source: str, exam: Exam) -> tuple[list[ImproverRun], list[ImproverRun]]:
+        """Runs of a child and of what it is compared with: with the same draws, but in controls that say otherwise."""
+        if arm_of(self._config).own_draws:
+            return self._meta.runs(text, replace(exam, purpose="noise")), self._meta.runs(source, exam)
+        child, against = self._meta.many([text, source], exam)
+        return child, against
 
     def _on_fresh_draws(self, seed: Scaffold) -> list[ImproverRun]:
         """Runs of the seed from which the noise floor is estimated; none where nothing is compared."""
@@ -222,14 +250,23 @@ class Recursion:
             score.mean, score.stderr, score.n, child.spent_in_all, verdict.why if verdict.status == "failed" else "",
         )  # fmt: skip
         names = {"rule": self._config.accept, "canary": "canary"}
+        judged = [(one, self._told_apart(one.verdict, parent)) for one in child.found]
         decisions = [
             Decision(
-                number, number, names[one.who], one.verdict.evidence, len(one.child), one.verdict.level, one.block,
-                one.verdict.status, one.who, one.verdict.why,
+                number, number, names[one.who], verdict.evidence, len(one.child), verdict.level, one.block,
+                verdict.status, one.who, verdict.why,
             )
-            for one in child.found
+            for one, verdict in judged
         ]  # fmt: skip
         return version, decisions
+
+    def _told_apart(self, verdict: Verdict, parent: Version) -> Verdict:
+        """Names what a child was compared with where that is not its parent."""
+        rival = rival_of(self._config, self._ledger.lineage, parent)
+        if rival.id == parent.id or "parent" not in verdict.evidence:
+            return verdict
+        why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
+        return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
 
     # -- units ------------------------------------------------------------------------------------------------------
     def _begin(self, unit: str) -> tuple[float, str]:

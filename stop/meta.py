@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
-from stop.budget import RunMeter
+from stop.budget import RunMeter, SearchMeter
 from stop.cache import Answers, Once
 from stop.draw import Draw, Purpose
 from stop.lineage import ImproverRun, Score, Spent
@@ -95,8 +95,10 @@ class Bench:
 class MetaUtility:
     """Scores improvers on all tasks of a run. Thread-safe; improvers with equal canonical text are run once."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, search: SearchMeter) -> None:
+        """search: counts the calls of all exams but those on test."""
         self._bench = bench
+        self._search = search
         self._runs: Once[list[ImproverRun]] = Once()
 
     @property
@@ -120,7 +122,8 @@ class MetaUtility:
         def judge(texts: Sequence[str | None]) -> list[Judged]:
             return [_judged(runs, text) for runs, text in zip(self.many(texts, exam), texts, strict=True)]
 
-        return UtilityHandle(self.text, self._bench.config.utility_calls_per_improver_run, judge)
+        c = self._bench.config
+        return UtilityHandle(self.text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
 
     def runs(self, source: str | None, exam: Exam) -> list[ImproverRun]:
         """The improver runs of one improver, in order of repeat and task; [] if the text cannot be an improver."""
@@ -128,8 +131,20 @@ class MetaUtility:
             text = canonical(Scaffold.checked(source or "").source)
         except (BadScaffold, SyntaxError):
             return []
-        key = f"{digest(text)}/{exam}"
-        return self._runs.get(key, lambda: self._run_all(text, exam))
+        made: list[bool] = []
+
+        def make() -> list[ImproverRun]:
+            made.append(True)
+            return self._run_all(text, exam)
+
+        found = self._runs.get(f"{digest(text)}/{exam}", make)
+        if not made:
+            self._count(sum(r.spent.llm_calls for r in found), exam)
+        return found
+
+    def _count(self, calls: int, exam: Exam) -> None:
+        if exam.purpose != "test":
+            self._search.add(calls)
 
     def many(self, texts: Sequence[str | None], exam: Exam) -> list[list[ImproverRun]]:
         """The improver runs of several improvers, at the same time."""
@@ -154,10 +169,12 @@ class MetaUtility:
     def _repeats(self, text: str, exam: Exam, repeats: range) -> list[ImproverRun]:
         submit, utilities = self._bench.runners.submit, self._bench.utilities
         futures = [submit(self._run, text, u, repeat, exam) for repeat in repeats for u in utilities]
+        wait(futures)  # if one cannot be had, too: nothing of an abandoned step may go on behind its end
         return [f.result() for f in futures]
 
     def _run(self, text: str, utility: Utility, repeat: int, exam: Exam) -> ImproverRun:
         bench, task = self._bench, utility.task
+        self._count(0, exam)
         draw = Draw(bench.config.seed, exam.purpose, exam.block, task.name, repeat)
 
         def judge(texts: Sequence[str | None]) -> list[Judged]:
@@ -168,10 +185,12 @@ class MetaUtility:
             return list(map(one, texts) if len(texts) < 2 else bench.measurers.map(one, texts))
 
         def handles() -> Handles:
-            budget = bench.config.utility_calls_per_improver_run
-            return bench.handles(UtilityHandle(task.text, budget, judge), draw)
+            c = bench.config
+            uses = c.utility_calls_per_improver_run
+            return bench.handles(UtilityHandle(task.text, uses, judge, feedback=c.feedback), draw)
 
         made = bench.rewrite(text, task.seed_source, handles, bench.second_try)
+        self._count(made.spent.llm_calls, exam)
         seed = utility.evaluate(task.seed_source, exam.split, exam.block).score
         bench.notify("run")
         if made.status != "ok":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.chain import FORMAT, BadFolder, Record, read_run
+from stop.controls import arm_of
 from stop.frames import checked_run
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
@@ -54,6 +55,7 @@ class Plan:
     tasks: Sequence[Task]
     scaffold: Scaffold
     means: Means
+    like: str = ""  # the name of the folder whose settings and calls a control takes
 
     def record(self, model_id: str) -> Record:
         """run.json of a new run."""
@@ -65,9 +67,16 @@ class Plan:
             "tasks": {t.name: {"sha": t.sha, "scorer_sha": t.scorer_sha} for t in self.tasks},
             "python": platform.python_version(),
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "axes": {**AXES, "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step"},
+            "axes": self._axes,
             "looks": {"val": [], "test": []},
+            **({"like": self.like} if self.like else {}),
         }
+
+    @property
+    def _axes(self) -> Record:
+        lacks = arm_of(self.config).lacks
+        found = {**AXES, "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step"}
+        return {**found, "mechanism": f"control, without {lacks}"} if lacks else found
 
 
 def level(asked: str, out: Path) -> str:

@@ -32,12 +32,18 @@ class Judged:
 
 
 class UtilityHandle:
-    """What a scaffold sees as `utility`: counts uses, cached or not, and refuses beyond the budget."""
+    """What a scaffold sees as `utility`: counts uses, cached or not, and refuses beyond the budget.
 
-    def __init__(self, text: str, budget: int, judge: Callable[[Sequence[str | None]], list[Judged]]) -> None:
+    feedback: whether a report says more than the score.
+    """
+
+    def __init__(
+        self, text: str, budget: int, judge: Callable[[Sequence[str | None]], list[Judged]], *, feedback: bool = True
+    ) -> None:
         self._text = text
         self._meter = Meter(budget, "utility")
         self._judge = judge
+        self._feedback = feedback
         self.spent = Spent()
         self.methods: Mapping[str, Method] = {
             "": Method(lambda text: self._judged([text])[0].score, ("text",)),
@@ -59,7 +65,7 @@ class UtilityHandle:
 
     def _report(self, text: str | None) -> dict[str, object]:
         judged = self._judged([text])[0]
-        return {"score": judged.score, "instances": judged.instances}
+        return {"score": judged.score, "instances": judged.instances if self._feedback else []}
 
 
 @dataclass

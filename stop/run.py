@@ -11,14 +11,15 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from stop.arguments import WRONG_USAGE, replay_takes_no, run_parser, workers
+from stop.arguments import WITH_LIKE, WITH_REPLAY, WRONG_USAGE, run_parser, surplus, workers
 
 if TYPE_CHECKING:
-    from stop.plan import Plan
+    from stop.plan import Means, Plan
     from stop.session import Session
 
 UNSAFE = (
@@ -37,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _wrong("--out and --cache take a folder, not an empty text. Is a variable unset?", WRONG_USAGE)
     if arguments.unsafe_no_sandbox:
         print(UNSAFE, file=sys.stderr)
+    if arguments.like is not None and not arguments.control:
+        return _wrong("--like goes with --control ARM: which control of that run?", WRONG_USAGE)
     from stop.chain import BadFolder
+    from stop.controls import BadControl
     from stop.model import ModelError, UnknownModel
     from stop.records import CannotWrite
     from stop.sandbox import SandboxError
@@ -47,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _replay(arguments) if arguments.replay else _planned(arguments)
     except (BadFolder, BadTask, UnknownTask, UnknownPreset, BadScaffold, UnknownScaffold, UnknownModel) as error:
+        return _wrong(error, WRONG_USAGE)
+    except BadControl as error:
         return _wrong(error, WRONG_USAGE)
     except (SandboxError, CannotWrite, ModelError) as error:
         return _wrong(error, 1)
@@ -62,10 +68,12 @@ def _wrong(error: Exception | str, status: int) -> int:
 
 
 def _planned(arguments: argparse.Namespace) -> int:
+    from stop.controls import check_control
     from stop.model import open_model
     from stop.plan import check_budget, check_out
 
-    plan = _plan(arguments)
+    plan = _plan_like(arguments) if arguments.like is not None else _plan(arguments)
+    check_control(plan.config, plan.scaffold)
     model = open_model(plan.config.model, plan.config.base_url)
     check_budget(plan.config, model)
     resumed = check_out(plan, model.id)
@@ -79,9 +87,10 @@ def _planned(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     """The run that the arguments describe. Creates nothing."""
-    from stop.plan import Means, Plan, level
+    from stop.controls import as_control
+    from stop.plan import Plan, level
     from stop.scaffold import read_scaffold
-    from stop.settings import BUDGETS, BY_OPTION, RunConfig, default_set
+    from stop.settings import BUDGETS, BY_OPTION, CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
     from stop.task import as_found, find_tasks
 
     names = arguments.tasks or [default_set(arguments.preset)]
@@ -100,8 +109,32 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         seed=arguments.seed, sandbox=level(_asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
     )  # fmt: skip
+    if arguments.control:
+        steps = CONTROL_STEPS if arguments.generations is None else arguments.generations
+        config = as_control(config, arguments.control, calls=CONTROL_CALLS, steps=steps)
+    return Plan(config, tasks, scaffold, _means(arguments, out))
+
+
+def _plan_like(arguments: argparse.Namespace) -> Plan:
+    """The control of a recorded run. Creates nothing."""
+    from stop.controls import BadControl
+    from stop.like import default_out, find_run, like
+    from stop.plan import level
+
+    if given := surplus(arguments, WITH_LIKE):
+        raise BadControl(f"--like takes the settings of RUN, and its calls; {given} cannot be given beside it.")
+    run = find_run(arguments.like)
+    out = Path(arguments.out) if arguments.out else default_out(run, arguments.control)
+    plan = like(run, arguments.control, _means(arguments, out), level(_asked_level(arguments), out))
+    usd, minutes = arguments.budget_usd or 0.0, arguments.budget_minutes or 0.0
+    return replace(plan, config=replace(plan.config, budget_usd=usd, budget_minutes=minutes))
+
+
+def _means(arguments: argparse.Namespace, out: Path) -> Means:
+    from stop.plan import Means
+
     cache = Path(arguments.cache) if arguments.cache else None
-    return Plan(config, tasks, scaffold, Means(out, workers(arguments.workers), cache, arguments.no_cache))
+    return Means(out, workers(arguments.workers), cache, arguments.no_cache)
 
 
 def _asked_level(arguments: argparse.Namespace) -> str:
@@ -110,32 +143,33 @@ def _asked_level(arguments: argparse.Namespace) -> str:
 
 def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
     named = "+".join(Path(n).name for n in names), arguments.model, arguments.preset, f"s{arguments.seed}"
-    parts = [part for part in named if part]
+    parts = [part for part in (*named, arguments.control) if part]
     return Path("results") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in "-".join(parts))
 
 
 def _run(plan: Plan, resumed: bool) -> int:
     from stop.budget import RunBudgetSpent
     from stop.chain import BadFolder
-    from stop.closing import block, finished
+    from stop.closing import block, ended, finished
     from stop.progress import Progress
     from stop.session import Session
     from stop.task import BadTask
 
-    stopped = "done"
     if resumed and finished(plan):
-        print(block(plan.means.out, stopped))
+        from stop.frames import load
+
+        print(block(plan.means.out, ended(load(plan.means.out))))
         return 0
+    stopped = "done"
     with (
         Progress() as progress,
         _signals() as interrupted,
         Session(plan, progress.tell, progress.notify) as session,
     ):
-        what = f"{len(plan.tasks)} tasks, {plan.config.generations} steps" + " (resumed)" * resumed
-        progress.tell(f"run {plan.means.out}: {what}")
+        progress.tell(f"run {plan.means.out}: {_what(plan)}" + " (resumed)" * resumed)
         try:
             interrupted.watch(session)
-            session.run()
+            stopped = session.run()
         except (BadFolder, BadTask) as error:
             return _wrong(error, 1)  # what was finished is kept
         except RunBudgetSpent as spent:
@@ -149,6 +183,12 @@ def _run(plan: Plan, resumed: bool) -> int:
         return 130
     print(block(plan.means.out, stopped))
     return 0
+
+
+def _what(plan: Plan) -> str:
+    c = plan.config
+    steps = f"at most {c.search_calls} calls, control {c.control}" if c.control else f"{c.generations} steps"
+    return f"{len(plan.tasks)} tasks, {steps}"
 
 
 class _signals:
@@ -197,9 +237,8 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     if not arguments.out:
         return _wrong("--replay needs --out, the folder of a recorded run.", WRONG_USAGE)
-    surplus = replay_takes_no(arguments)
-    if surplus:
-        return _wrong(f"--replay takes its settings from run.json, not {surplus}.", WRONG_USAGE)
+    if given := surplus(arguments, WITH_REPLAY):
+        return _wrong(f"--replay takes its settings from run.json, not {given}.", WRONG_USAGE)
     means = Means(Path(arguments.out), workers(arguments.workers))
     with Progress() as progress:
         problems = replay(means, _asked_level(arguments), progress.tell, progress.notify)

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from stop.budget import RunMeter
+from stop.budget import RunBudgetSpent, RunMeter
 from stop.cache import Answers, SharedReplies, usual_folder
 from stop.chain import BadFolder, Record, read_run, read_source
+from stop.controls import check_control
 from stop.frames import Run, load
 from stop.improve import Recursion
 from stop.ledger import Writing
@@ -46,6 +47,7 @@ class Session:
     def __init__(self, plan: Plan, tell: Callable[[str], None], notify: Callable[[str], None]) -> None:
         model = open_model(plan.config.model, plan.config.base_url)
         check_budget(plan.config, model)
+        check_control(plan.config, plan.scaffold)
         check_out(plan, model.id)
         self.plan = plan
         self._begun = False
@@ -119,10 +121,17 @@ class Session:
         """What the folder holds so far, as data frames."""
         return load(self.plan.means.out)
 
-    def run(self) -> None:
-        """All steps that are still to be taken, then the look at test."""
-        self.improve()
-        self._recursion.look_at_test()
+    def run(self) -> str:
+        """All steps that are still to be taken, then the look at test. What ended the steps: done, or search_calls."""
+        ended = ""
+        try:
+            self.improve()
+        except RunBudgetSpent as spent:
+            if spent.what != "search_calls" or not self._recursion.begun:
+                raise
+            ended = spent.what
+        self._recursion.look_at_test(ended)
+        return ended or "done"
 
     def improve(self) -> None:
         """The seed's score and all steps that are still to be taken."""

@@ -9,6 +9,8 @@ from typing import Any
 from stop.budget import RunBudget
 
 DEFAULT_SET = "quick"
+CONTROL_CALLS = 8000  # of a control that is like no run: search_calls, about what the default run asks for
+CONTROL_STEPS = 1000  # the most steps of a control, which takes as many as its calls allow
 BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")  # of a RunConfig: may be changed on resume
 BY_OPTION = (  # beside them, what an option of the same name sets, where it is given
     "accept", "level", "smallest_difference", "most_repeats", "noise_repeats", "generations", "repeats",
@@ -78,6 +80,8 @@ class RunConfig:
     scaffold_memory_mb: int = 256
     sandbox: str = "landlock"
     base_url: str = ""  # of the model's server; "": the provider's own
+    control: str = ""  # an arm of controls.ARMS; "": the recursion itself
+    search_calls: int = 0  # the most that the seed's score and all steps may ask for, known answers too; 0: no limit
 
     def __post_init__(self) -> None:
         """Raises ValueError for a setting that no run can have."""
@@ -106,6 +110,11 @@ class RunConfig:
     def budget(self) -> RunBudget:
         """What the whole run may spend."""
         return RunBudget(self.budget_calls, self.budget_usd, self.budget_minutes)
+
+    @property
+    def feedback(self) -> bool:
+        """Whether improvers are told more than the score."""
+        return self.control != "no-history"
 
     @property
     def calls_per_improver_run(self) -> int:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stop.budget import RunBudget, RunBudgetSpent, RunMeter, SpentBefore
+from stop.budget import RunBudget, RunBudgetSpent, RunMeter, SearchMeter, SpentBefore
 
 NOTHING = SpentBefore()
 
@@ -58,7 +58,7 @@ def test_many_threads_never_hold_more_than_the_budget():
     with ThreadPoolExecutor(32) as pool:
         futures = [pool.submit(one, n) for n in range(100)]
     refused = sum(isinstance(f.exception(), RunBudgetSpent) for f in futures)
-    assert 0 < refused < 100 and 0.9 < meter.usd <= 1.0 and most[0] <= 1.0 + 1e-6
+    assert 0 < refused < 100 and 0.9 < meter.usd <= 1.0 + 1e-6 and most[0] <= 1.0 + 1e-6
 
 
 def test_calls_that_wait_for_dollars_do_not_exceed_the_budget_of_calls():
@@ -121,3 +121,20 @@ def test_minutes_are_those_of_all_sittings_and_hold_for_free_models_too():
     with pytest.raises(RunBudgetSpent, match="2 minutes used"):
         meter.count()
     RunMeter(RunBudget(minutes=2), SpentBefore(seconds=60.0)).count()
+
+
+def test_a_search_may_ask_for_as_many_calls_as_it_has_and_not_for_one_more():
+    meter = SearchMeter(10)
+    meter.start(4)
+    meter.add(6)
+    for more in (1, 0):  # what is over stays over: no run that is still going on may begin another
+        with pytest.raises(RunBudgetSpent, match="more than 10 calls") as spent:
+            meter.add(more)
+    assert spent.value.what == "search_calls"
+    meter.start(4)  # a second try asks anew
+    meter.add(5)
+
+
+def test_a_search_without_a_limit_asks_for_any_number():
+    meter = SearchMeter(0)
+    meter.add(10**9)

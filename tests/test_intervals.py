@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stop.analysis.intervals import Estimate, holm, paired_difference, stratified_mean
+from stop.analysis.intervals import Estimate, holm, paired_difference, share_interval, stratified_mean
 
 VALUES = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=2, max_size=6)
+anything = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
 STRATA = st.dictionaries(st.sampled_from("abc"), VALUES, min_size=1)
 
 
@@ -87,11 +88,33 @@ def test_holm_multiplies_the_smallest_most_and_never_falls() -> None:
     assert holm([]) == []
 
 
+def test_values_that_differ_by_rounding_alone_have_no_spread() -> None:
+    assert paired_difference({"a": [0.1 + 0.2, 0.3]}, {"a": [0.3, 0.3]}) == Estimate(0.0, 2, 0.0, None)
+    assert stratified_mean({"a": [0.1 + 0.2, 0.3]}).interval() is None
+
+
+def test_a_share_has_its_exact_interval() -> None:
+    # none of n: the upper end solves (1 - p)^n = 0.025; all of n: the lower end p^n = 0.025
+    assert share_interval(0, 10) == pytest.approx((0.0, 1 - 0.025**0.1))
+    assert share_interval(10, 10) == pytest.approx((0.025**0.1, 1.0))
+    # Clopper and Pearson 1934 for 3 of 10, as printed in tables: 0.0667, 0.6525
+    assert share_interval(3, 10) == pytest.approx((0.0667, 0.6525), abs=1e-4)
+    for hits, n in ((1, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="no share"):
+            share_interval(hits, n)
+
+
+def test_a_sum_has_the_error_of_its_mean_times_as_much() -> None:
+    assert Estimate(0.5, 4, 0.1, 2.0).times(3) == Estimate(1.5, 4, pytest.approx(0.3), 2.0)
+    assert Estimate(0.5, 1, None, None).times(3) == Estimate(1.5, 1, None, None)
+
+
 def test_a_p_value_outside_its_range_is_refused() -> None:
     with pytest.raises(ValueError, match="p-value of 1.5"):
         holm([0.5, 1.5])
 
 
+@anything
 @given(STRATA)
 def test_order_changes_nothing_and_the_freedom_is_between_its_bounds(strata: dict[str, list[float]]) -> None:
     found = stratified_mean(strata)
@@ -103,6 +126,7 @@ def test_order_changes_nothing_and_the_freedom_is_between_its_bounds(strata: dic
         assert least * (1 - 1e-9) <= found.df <= most * (1 + 1e-9)
 
 
+@anything
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_holm_never_lowers_a_p_value_and_keeps_their_order(values: list[float]) -> None:
     adjusted = holm(values)

@@ -13,11 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
-    {"run", "show", "plot", "tasks", "check", "models", "__init__"},
+    {"run", "show", "compare", "plot", "tasks", "check", "models", "__init__"},
     {"replay"},
-    {"session", "closing", "forecast", "progress"},
+    {"session", "closing", "like", "forecast", "progress"},
     {"plan", "improve"},
-    {"frames", "meta", "ledger", "choose", "accept", "noise", "analysis"},
+    {"frames", "meta", "ledger", "choose", "accept", "noise", "controls", "analysis"},
     {"rewrite", "utility"},
     {"cache", "scorer", "lineage", "hostile"},
     {"sandbox", "model", "records"},
@@ -45,7 +45,10 @@ def test_imports_run_one_way(name: str) -> None:
     assert not imported(MODULES[name]) & above
 
 
-PURE = ["scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "analysis/intervals"]
+PURE = [
+    "scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "controls", "analysis/intervals",
+    "analysis/gains",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+ROUNDING = 1e-12  # relative: what differs by less is equal
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,6 +36,11 @@ class Estimate:
             return None
         half = float(stdtrit(self.df, 0.5 + confidence / 2.0)) * self.stderr
         return self.mean - half, self.mean + half
+
+    def times(self, factor: float) -> Estimate:
+        """That of a sum, of which this is the mean. factor: above 0."""
+        stderr = None if self.stderr is None else self.stderr * factor
+        return Estimate(self.mean * factor, self.n, stderr, self.df)
 
     @property
     def p_value(self) -> float | None:
@@ -66,7 +73,7 @@ def stratified_mean(strata: Mapping[str, Sequence[float]]) -> Estimate:
         return Estimate(mean, n, None, None)
     parts = [(statistics.variance(v) / len(v) / len(strata) ** 2, len(v) - 1) for v in strata.values()]
     largest = max(part for part, _ in parts)
-    if largest == 0.0:
+    if largest <= (ROUNDING * max(abs(value) for values in strata.values() for value in values)) ** 2:
         return Estimate(mean, n, 0.0, None)
     shares = [(part / largest, df) for part, df in parts]  # of one size, so that no square of a small part is 0
     total = sum(share for share, _ in shares)
@@ -86,7 +93,27 @@ def paired_difference(first: Mapping[str, Sequence[float]], second: Mapping[str,
             raise ValueError(
                 f"stratum {name!r} has {len(first[name])} and {len(second[name])} values; pairs need as many on both"
             )
-    return stratified_mean({name: [a - b for a, b in zip(first[name], second[name], strict=True)] for name in first})
+    return stratified_mean({name: list(map(_minus, first[name], second[name])) for name in first})
+
+
+def _minus(a: float, b: float) -> float:
+    """a - b, and 0.0 where they differ by rounding alone."""
+    return 0.0 if math.isclose(a, b, rel_tol=ROUNDING) else a - b
+
+
+def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a share, hits of n: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), 404-413.
+
+    Raises ValueError unless 0 <= hits <= n and n >= 1.
+    """
+    from scipy.special import betaincinv
+
+    if not 0 <= hits <= n or n < 1:
+        raise ValueError(f"{hits} of {n} is no share")
+    tail = (1.0 - confidence) / 2.0
+    low = 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, tail))
+    high = 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, 1.0 - tail))
+    return low, high
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -28,6 +28,7 @@ class Made:
         self.order = order
         self._rows: dict[str, list[dict[str, Any]]] = {"versions": [], "decisions": [], "outcomes": [], "evaluations": []}
         self._texts: dict[str, str] = {}
+        self._frames: dict[str, tuple[int, DataFrame]] = {}  # with how many rows they were made of
 
     def version(
         self, parent: int | None, verdict: str, scores: Scores = (), *, text: str = "", calls: int = 6, seed: float = 0.0
@@ -95,11 +96,12 @@ class Made:
         return self._frame("evaluations", EVALUATIONS)
 
     def _frame(self, name: str, columns: list[str]) -> DataFrame:
-        frame = DataFrame(self._rows[name], columns=columns)
-        if self.order is None:
-            return frame
-        keys = [self.order[i % len(self.order)] for i in range(len(frame))]
-        return frame.iloc[sorted(range(len(frame)), key=lambda i: (keys[i], -i))]
+        rows = self._rows[name]
+        if name not in self._frames or self._frames[name][0] != len(rows):
+            keys = [self.order[i % len(self.order)] if self.order else i for i in range(len(rows))]
+            ordered = sorted(range(len(rows)), key=lambda i: (keys[i], -i))
+            self._frames[name] = len(rows), DataFrame([rows[i] for i in ordered], columns=columns)
+        return self._frames[name][1]
 
 
 def _by_task(scores: Scores) -> dict[str, Sequence[float]]:

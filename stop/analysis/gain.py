@@ -146,7 +146,7 @@ def returns_exponent(run: Recorded, split: str = "val") -> Measure:
     for version in ids:
         kappa = multiplier(run, version, split)
         if kappa.estimate is None or kappa.estimate <= 0.0:
-            why = kappa.why or f"its multiplier is {kappa.estimate:+.4f}"
+            why = kappa.why if kappa.estimate is None else f"its multiplier is {kappa.estimate:+.4f}"
             return Measure.undefined(f"not identified: version {version}: {why}", len(ids))
         y.append(math.log(kappa.estimate))
         x.append(math.log(sum(float(row(run, i).llm_calls) for i in versions(run) if i <= version)))

@@ -2,7 +2,7 @@
 
 Owns: the frames that a metric may ask for, a version's own improver runs, the tree, who stood when. Does not own:
 reading a folder (frames), what is computed. Nothing here changes a frame, and no result depends on the order of rows;
-where a version has several decisions of one step, the frame's index, the line in the file, says which came last.
+where a version has several decisions, the frame's index, the line in the file, says which came last.
 """
 
 from __future__ import annotations
@@ -54,9 +54,16 @@ def row(run: Recorded, version: int) -> Any:
 
 
 def decisions(run: Recorded) -> list[Any]:
-    """In the order in which they were taken."""
-    frame = run.decisions.sort_index(kind="stable").sort_values("step", kind="stable")
-    return list(frame.itertuples())
+    """In the order in which they were taken: the first of each version as it was born, later ones where they stand."""
+    first: set[int] = set()
+    timed = []
+    for place, d in enumerate(run.decisions.sort_index(kind="stable").itertuples()):
+        if d.id in first:  # review, canary, rollback: after all that was decided before
+            timed.append((max(first), place, d))
+        else:
+            first.add(d.id)
+            timed.append((d.id, -1, d))
+    return [d for *_, d in sorted(timed, key=lambda one: one[:2])]
 
 
 def incumbents(run: Recorded) -> dict[int, int]:

@@ -31,7 +31,9 @@ NODES = st.builds(
     st.integers(1, 24),
     st.sampled_from(["x = 1\ny = 2\n", "x = 1\ny = 3\n", "z = 0\n", ""]),
 )
-TREES = st.lists(NODES, min_size=1, max_size=6)
+TREES = st.lists(NODES, min_size=1, max_size=4)
+FEW = settings(max_examples=6, deadline=None, derandomize=True)  # each is a hundred data frames
+MANY = settings(max_examples=60, deadline=None, derandomize=True)
 ORDERS = st.lists(st.integers(0, 9), min_size=1, max_size=12)
 
 
@@ -63,11 +65,11 @@ def everything(run: Made) -> list[object]:
     found += [curves.area(found[0], 1000.0), gaps.gap_trend(run), gaps.gap(run, 0, "val", "test")]
     found += [own(run, v) for v in ids] + [credit.metaproductivity(run, v) for v in ids]
     found += [credit.growth(run, v) for v in ids] + [credit.leave_one_edit_out(run), gain.returns_exponent(run)]
-    found += [gain.imp_at_k(run, k, "val") for k in ids] + [gain.spending(run), gain.elasticities([run] * 8)]
+    found += [gain.imp_at_k(run, k, "val") for k in ids] + [gain.spending(run)]
     return [*found, edits.self_edits(run), edits.survival(run), edits.relapses(run)]
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(TREES, NODES)
 def test_adding_a_descendant_never_changes_a_nodes_own_measurements(nodes: list[Node], more: Node) -> None:
     before, after = lineage(nodes), lineage([*nodes, more])
@@ -77,21 +79,23 @@ def test_adding_a_descendant_never_changes_a_nodes_own_measurements(nodes: list[
         assert own(before, version) == own(after, version)
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(TREES, ORDERS)
 def test_permuting_the_order_of_records_changes_nothing(nodes: list[Node], order: list[int]) -> None:
     assert everything(lineage(nodes)) == everything(lineage(nodes, order))
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(TREES)
 def test_reading_changes_nothing(nodes: list[Node]) -> None:
-    run = lineage(nodes)
+    run, untouched = lineage(nodes), lineage(nodes)
     first = everything(run)
-    assert everything(run) == first and first == everything(lineage(nodes))
+    assert everything(run) == first
+    for name in ("versions", "decisions", "outcomes", "evaluations"):
+        assert getattr(run, name).equals(getattr(untouched, name))
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(TREES)
 def test_equal_trees_give_equal_credit(nodes: list[Node]) -> None:
     """Two copies of a tree below one root, born in turns."""
@@ -107,7 +111,7 @@ def test_equal_trees_give_equal_credit(nodes: list[Node]) -> None:
         assert credit.growth(run, one) == credit.growth(run, other)
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(NODES, st.integers(2, 6))
 def test_the_multiplier_of_a_run_that_never_changes_is_1(node: Node, steps: int) -> None:
     run = lineage([Node(0, "not_better", node.scores, node.calls, "same = 1")] * steps)
@@ -116,7 +120,7 @@ def test_the_multiplier_of_a_run_that_never_changes_is_1(node: Node, steps: int)
         assert (found.estimate, found.low, found.high) == (1.0, 1.0, 1.0)
 
 
-@settings(max_examples=40, deadline=None)
+@FEW
 @given(NODES)
 def test_a_program_that_only_does_the_same_has_the_multiplier_1_or_none(node: Node) -> None:
     """Another text, the same answers: 1 comes out of the arithmetic where the seed's gain is above 0."""
@@ -129,7 +133,7 @@ def test_a_program_that_only_does_the_same_has_the_multiplier_1_or_none(node: No
         assert max(abs(found.estimate - 1), abs(found.low - 1), abs(found.high - 1)) < 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@MANY
 @given(st.lists(st.sampled_from("abcdef"), max_size=8), st.lists(st.sampled_from("abcdef"), max_size=8))
 def test_an_edit_undone_gives_the_text_before_it(before: list[str], after: list[str]) -> None:
     parent, child = "\n".join(before), "\n".join(after)

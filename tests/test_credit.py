@@ -67,7 +67,7 @@ def test_growth_counts_near_descendants_more() -> None:
 
 
 def test_growth_takes_three_descendants_and_a_discount_up_to_1() -> None:
-    assert credit.growth(family(), 1).why == "version 1: 1 descendants, it takes 3"
+    assert credit.growth(family(), 1).why == "1 descendants, it takes 3"
     with pytest.raises(ValueError, match=r"a discount of 0; it lies in \(0, 1\], as 0.6"):
         credit.growth(family(), 0, gamma=0.0)
 

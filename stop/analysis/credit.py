@@ -89,7 +89,7 @@ def growth(run: Recorded, version: int, gamma: float = GAMMA) -> Measure:
     rows = runs(run, version, "val")
     if len(below) < FEWEST_DESCENDANTS or not rows:
         found = f"{len(below)} descendants, it takes {FEWEST_DESCENDANTS}" if rows else "it was never scored"
-        return Measure.undefined(f"version {version}: {found}", len(below))
+        return Measure.undefined(found, len(below))
     weights = {d: gamma**distance / len(below) for d, distance in sorted(below.items())}
     parts = [(weight, _score(run, d)) for d, weight in weights.items()]
     parts.append((-math.fsum(weights.values()), _score(run, version)))

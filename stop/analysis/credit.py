@@ -118,7 +118,7 @@ def leave_one_edit_out(run: Recorded, split: str = "val") -> list[LeftOut]:
     (a three-way merge by lines). n: improver runs. Nothing is run: it is defined only where the program without the
     edit is itself a version that was scored, which always holds of the last edit (it is the parent) and seldom of
     others. Otherwise `why` says what is missing: the edit cannot be undone alone, for later ones changed the same
-    lines, or that program was never scored. [] where the seed stands. Source: leave-one-out ablation.
+    or adjoining lines, or that program was never scored. [] where the seed stands. Source: leave-one-out ablation.
     """
     best = incumbent(run)
     path = ancestry(run, best)
@@ -132,7 +132,7 @@ def leave_one_edit_out(run: Recorded, split: str = "val") -> list[LeftOut]:
 
 def _effect(run: Recorded, best: int, without: str | None, split: str) -> Measure:
     if without is None:
-        return Measure.undefined("missing: later edits changed the same lines, so this one cannot be undone alone")
+        return Measure.undefined("missing: later edits changed the same or adjoining lines, so this one cannot be undone alone")
     wanted = _program(without)
     same = [v for v in versions(run) if _program(run.source(str(row(run, v).sha))) == wanted]
     scored = [difference(run, best, v, split) for v in same]

@@ -132,7 +132,7 @@ def leave_one_edit_out(run: Recorded, split: str = "val") -> list[LeftOut]:
 
 def _effect(run: Recorded, best: int, without: str | None, split: str) -> Measure:
     if without is None:
-        return Measure.undefined("missing: later edits changed the same or adjoining lines, so this one cannot be undone alone")
+        return Measure.undefined("missing: later edits changed the same or adjoining lines: it cannot be undone alone")
     wanted = _program(without)
     same = [v for v in versions(run) if _program(run.source(str(row(run, v).sha))) == wanted]
     scored = [difference(run, best, v, split) for v in same]

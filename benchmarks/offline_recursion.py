@@ -3,8 +3,8 @@
     python benchmarks/offline_recursion.py [--tasks SET] [--each] [--seeds 0-9] [--repeats 32] [--workers N]
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
-and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run than the
-best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
+and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run on each
+task than the best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
 Takes about 20 minutes on two cores. With --each every task is a run of its own, and a line of one table.
 """
 
@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from stop.improve import Arm
 from stop.lineage import ImproverRun, Score
 from stop.sandbox import usable
 from stop.scaffold import Scaffold, read_scaffold
@@ -100,20 +101,12 @@ def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Ro
             recorded = session.recorded
             best = recorded.source(recorded.sha(recorded.best))
             kept = sum(verdict == "kept" for verdict in recorded.standing.values())
-            at_seed, at_best = session.on_test(scaffold), session.on_test(Scaffold.checked(best))
-        calls = _calls(at_best)
-        control = _control(plan, math.ceil(calls / config.responses_per_prompt), Path(folder) / "control")
+            arms = [Arm("seed", scaffold), Arm("best", Scaffold.checked(best))]
+            arms += [Arm("best_of_n", read_scaffold("best_of_n"), calls_of="best")]
+            at_seed, at_best, control = session.compare(arms).values()
     means = (Score.of(runs).mean for runs in (at_seed, at_best, control))
     seed_score, best_score, control_score = means
-    return Row(seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds)
-
-
-def _control(plan: Plan, prompts: int, out: Path) -> list[ImproverRun]:
-    """best_of_n with as many prompts as the best version used, on the same draws."""
-    config = replace(plan.config, prompts_per_improver_run=max(1, prompts), scaffold="best_of_n")
-    control = Plan(config, plan.tasks, read_scaffold("best_of_n"), replace(plan.means, out=out))
-    with Session(control, tell=_quiet, notify=_quiet) as session:
-        return session.on_test(control.scaffold)
+    return Row(seed, kept, seed_score, best_score, _calls(at_best), control_score, _calls(control), seconds)
 
 
 def _quiet(event: str) -> None:

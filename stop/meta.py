@@ -30,12 +30,13 @@ TRAIN_BLOCK = 0  # improver runs always feel their way on the same train instanc
 
 @dataclass(frozen=True)
 class Exam:
-    """On what, and with which draws, an improver is scored."""
+    """On what, with which draws and prompts, an improver is scored."""
 
     purpose: Purpose
     split: Split
     block: int
     repeats: int
+    prompts: tuple[tuple[str, int], ...] = ()  # task, and how many an improver run on it may make; else as in settings
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ class Bench:
                 future.exception()
         return [future.result() for future in futures]
 
-    def handles(self, utility: UtilityHandle, draw: Draw) -> Handles:
+    def handles(self, utility: UtilityHandle, draw: Draw, prompts: int | None = None) -> Handles:
+        """prompts: how many the improver may make, if not as many as the settings say."""
         c = self.config
-        model = ModelHandle(self.ask, draw, c.prompts_per_improver_run, c.responses_per_prompt, c.max_tokens)
+        most = c.prompts_per_improver_run if prompts is None else prompts
+        model = ModelHandle(self.ask, draw, most, c.responses_per_prompt, c.max_tokens)
         return Handles(utility, model)
 
     def rewrite(
@@ -165,7 +168,7 @@ class MetaUtility:
 
         def handles() -> Handles:
             budget = bench.config.utility_calls_per_improver_run
-            return bench.handles(UtilityHandle(task.text, budget, judge), draw)
+            return bench.handles(UtilityHandle(task.text, budget, judge), draw, dict(exam.prompts).get(task.name))
 
         made = bench.rewrite(text, task.seed_source, handles, bench.second_try)
         seed = utility.evaluate(task.seed_source, exam.split, exam.block).score

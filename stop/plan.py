@@ -10,11 +10,12 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stop.chain import FORMAT, BadFolder, Record, read_run
-from stop.frames import checked_run
+from stop.frames import checked_run, load
+from stop.ledger import check_look
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
 from stop.sandbox import LEVELS, SandboxError, usable
@@ -40,6 +41,7 @@ class Means:
     workers: int
     cache: Path | None = None  # a folder for replies shared between runs; None: the usual one of models that cost money
     no_cache: bool = False  # whether none are shared
+    look_again: bool = False  # whether test may be looked at more than once
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Plan:
     tasks: Sequence[Task]
     scaffold: Scaffold
     means: Means
+    transfer: Record = field(default_factory=dict)  # of a transfer: where its improver comes from, and the seen tasks
 
     def record(self, model_id: str) -> Record:
         """run.json of a new run."""
@@ -63,6 +66,7 @@ class Plan:
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
             "axes": AXES,
             "looks": {"val": [], "test": []},
+            **({"transfer": self.transfer} if self.transfer else {}),
         }
 
 
@@ -149,6 +153,9 @@ def check_same(plan: Plan, model_id: str) -> None:
     steps, asked = found["config"]["generations"], plan.config.generations
     if asked < steps:
         raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")
+    taken = max(0, len(load(out).rows("lineage.jsonl")) - 1)
+    if asked > taken and not plan.means.look_again:  # else the look itself refuses
+        check_look(out, found, f"test after step {asked}")
 
 
 def other_packages(plan: Plan, model_id: str) -> str:

@@ -63,6 +63,7 @@ class RunConfig:
     scaffold_memory_mb: int = 256
     sandbox: str = "landlock"
     base_url: str = ""  # of the model's server; "": the provider's own
+    improved: str = ""  # of a transfer: the sha of the improver that is tried beside the scaffold; "": of no transfer
 
     def record(self) -> dict[str, Any]:
         return {**asdict(self), "tasks": list(self.tasks)}

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
-    {"run", "show", "plot", "tasks", "check", "models", "__init__"},
+    {"run", "show", "plot", "tasks", "check", "models", "transfer", "__init__"},
     {"replay"},
     {"session", "closing", "forecast", "progress"},
     {"plan", "improve"},
@@ -45,7 +45,9 @@ def test_imports_run_one_way(name: str) -> None:
     assert not imported(MODULES[name]) & above
 
 
-@pytest.mark.parametrize("name", ["scaffold", "budget", "choose", "accept", "draw", "analysis/intervals"])
+@pytest.mark.parametrize(
+    "name", ["scaffold", "budget", "choose", "accept", "draw", "analysis/intervals", "analysis/transfer"]
+)
 def test_the_pure_modules_import_no_process_network_or_disk(name: str) -> None:
     tree = ast.parse(MODULES[name].read_text())
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

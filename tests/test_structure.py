@@ -18,11 +18,11 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"session", "closing", "forecast", "progress"},
     {"plan", "improve"},
     {"frames", "meta", "ledger", "choose", "accept", "analysis"},
-    {"rewrite", "utility"},
+    {"rewrite", "utility", "noise"},
     {"cache", "scorer", "lineage", "hostile"},
     {"sandbox", "model", "records"},
     {"task", "chain"},
-    {"scaffold", "budget", "draw", "settings"},
+    {"scaffold", "budget", "draw", "settings", "betting"},
     {"syntax", "neutral", "arguments", "libraries"},
 ]
 
@@ -46,7 +46,8 @@ def test_imports_run_one_way(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["scaffold", "budget", "choose", "accept", "draw", "analysis/intervals", "analysis/transfer"]
+    "name",
+    ["scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "analysis/intervals", "analysis/transfer"],
 )
 def test_the_pure_modules_import_no_process_network_or_disk(name: str) -> None:
     tree = ast.parse(MODULES[name].read_text())

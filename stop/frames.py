@@ -134,6 +134,11 @@ class Run:
         """The text of a scaffold. Raises BadFolder if it is missing or was edited."""
         return read_source(self.path, sha)
 
+    def solution(self, sha: str) -> str | None:
+        """The text of a solution as it was returned; None if the folder has none of that sha."""
+        file = self.path / "solutions" / f"{sha}.py"
+        return file.read_text(encoding="utf-8", errors="surrogatepass") if sha and file.is_file() else None
+
     def sha(self, version: int) -> str:
         """The sha of a version. Raises LookupError."""
         rows = self.rows("lineage.jsonl")

@@ -1,0 +1,151 @@
+"""Who is to be thanked: clades, growth, and each edit of the lineage by itself. Pure functions on a run's frames.
+
+A version's own measurements are its improver runs on the val block that it was first judged on. Nothing that happens
+later, to it or below it, changes them, and reading changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stop.analysis.edits import reverted
+from stop.analysis.gain import difference
+from stop.analysis.intervals import Estimate
+from stop.analysis.measure import Measure, combined
+from stop.analysis.recorded import Recorded, ancestry, descendants, incumbent, mean_of, row, runs, versions
+from stop.scaffold import canonical
+
+GAMMA = 0.6  # HyperAgents analysis/transfer_utils.py
+FEWEST_DESCENDANTS = 3  # the same
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Successes and failures, in improver runs: one that scored u in [0, 1] is u of one and 1 - u of the other."""
+
+    successes: float = 0.0
+    failures: float = 0.0
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(self.successes + other.successes, self.failures + other.failures)
+
+    @property
+    def n(self) -> int:
+        """Improver runs."""
+        return round(self.successes + self.failures)
+
+
+def own_evidence(run: Recorded, version: int) -> Evidence:
+    """What a version's own improver runs came to. A score above 1, on an open problem, counts as 1.
+
+    A version that failed before it could be scored has as many failures as the seed had improver runs: a failure is
+    a zero, not a gap. (HGM leaves such nodes out of its tree.)
+    """
+    frame = runs(run, version, "val")
+    if frame.empty:
+        return Evidence(0.0, float(len(runs(run, versions(run)[0], "val"))))
+    scores = [min(1.0, float(u)) for u in frame.utility]
+    return Evidence(math.fsum(scores), math.fsum(1.0 - s for s in scores))
+
+
+def clade_evidence(run: Recorded, version: int) -> Evidence:
+    """The sum over the version and all its descendants."""
+    clade = [version, *sorted(descendants(run, version))]
+    found = [own_evidence(run, v) for v in clade]
+    return Evidence(math.fsum(e.successes for e in found), math.fsum(e.failures for e in found))
+
+
+def metaproductivity(run: Recorded, version: int) -> Measure:
+    """Clade metaproductivity: how well the version and all that came from it do.
+
+    Formula: CMP = S / (S + F) over the clade; given is the mean of the posterior Beta(1 + S, 1 + F) and its central
+    95 % credible interval. Range (0, 1). n: improver runs in the clade. Huxley-Goedel Machine, arXiv:2510.21614,
+    section 3 (where S and F count solved and unsolved benchmark tasks; its code adds the descendants' results to the
+    node's own list at every reading, ours does not). Scores between 0 and 1 count in parts; they spread less than
+    successes and failures would, so the interval is rather too wide. It takes improver runs as independent and blocks
+    as equally hard. Always defined: without evidence it is the prior, 1/2, and n is 0.
+    """
+    from scipy.special import betaincinv
+
+    found = clade_evidence(run, version)
+    a, b = 1.0 + found.successes, 1.0 + found.failures
+    low, high = (float(betaincinv(a, b, q)) for q in (0.025, 0.975))
+    return Measure(a / (a + b), low, high, found.n, "" if found.n else "the prior: nothing in the clade was scored")
+
+
+def growth(run: Recorded, version: int, gamma: float = GAMMA) -> Measure:
+    """How far a version's descendants are above it, the near ones counting more.
+
+    Formula: mean over descendants d of gamma^dist(v, d) x (U_d - U_v), U: meta-utility on the version's own val block,
+    0 for one that failed. Units of utility. n: descendants. HyperAgents, arXiv:2603.19461, appendix D.4; gamma = 0.6
+    and at least three descendants as in its code. The interval is of the error of the scores alone (blocks taken as
+    independent and equally hard); it says nothing of other descendants that might have been.
+    Not defined below three descendants. Raises ValueError for a gamma outside (0, 1].
+    """
+    if not 0.0 < gamma <= 1.0:
+        raise ValueError(f"a discount of {gamma:g}; it lies in (0, 1], as {GAMMA}")
+    below = descendants(run, version)
+    frame = runs(run, version, "val")
+    if len(below) < FEWEST_DESCENDANTS or frame.empty:
+        found = f"{len(below)} descendants, it takes {FEWEST_DESCENDANTS}" if len(frame) else "it was never scored"
+        return Measure.undefined(f"version {version}: {found}", len(below))
+    weights = {d: gamma**distance / len(below) for d, distance in sorted(below.items())}
+    parts = [(weight, _score(run, d)) for d, weight in weights.items()]
+    parts.append((-math.fsum(weights.values()), _score(run, version)))
+    total = combined(parts)
+    return Measure.of(Estimate(total.mean, len(below), total.stderr, total.df))
+
+
+def _score(run: Recorded, version: int) -> Estimate:
+    """Meta-utility on the own block; a version that failed has the score 0 without error."""
+    frame = runs(run, version, "val")
+    return mean_of(frame, list(frame.utility)) if len(frame) else Estimate(0.0, 0, 0.0, None)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One edit on the way to the version that stands: what it is worth, all the others kept."""
+
+    version: int  # that brought the edit
+    effect: Measure
+
+
+def leave_one_edit_out(run: Recorded, split: str = "val") -> list[LeftOut]:
+    """For each edit between the seed and the incumbent: the incumbent's gain minus that of the incumbent without it.
+
+    Formula: U(v) - U(v without edit e), in units of utility, where "without" undoes the edit in the incumbent's text
+    (a three-way merge by lines). n: improver runs. Nothing is run: it is defined only where the program without the
+    edit is itself a version that was scored, which always holds of the last edit (it is the parent) and seldom of
+    others. Otherwise `why` says what is missing: the edit cannot be undone alone, for later ones changed the same
+    lines, or that program was never scored. [] where the seed stands. Source: leave-one-out ablation.
+    """
+    best = incumbent(run)
+    path = ancestry(run, best)
+    found = []
+    for parent, child in zip(path, path[1:], strict=False):
+        texts = (run.source(str(row(run, v).sha)) for v in (parent, child, best))
+        without = reverted(*texts)
+        found.append(LeftOut(child, _effect(run, best, without, split)))
+    return found
+
+
+def _effect(run: Recorded, best: int, without: str | None, split: str) -> Measure:
+    if without is None:
+        return Measure.undefined("missing: later edits changed the same lines, so this one cannot be undone alone")
+    wanted = _program(without)
+    same = [v for v in versions(run) if _program(run.source(str(row(run, v).sha))) == wanted]
+    scored = [difference(run, best, v, split) for v in same]
+    defined = sorted((m for m in scored if m.estimate is not None), key=lambda m: "not paired" in m.why)
+    if defined:
+        return defined[0]
+    what = f"version {same[0]} was not scored on {split}" if same else "no version is the program without it"
+    return Measure.undefined(f"missing: {what}; it would have to be run")
+
+
+def _program(text: str) -> str:
+    """What tells programs apart; a text that does not parse is only equal to itself."""
+    try:
+        return canonical(text)
+    except SyntaxError:
+        return text

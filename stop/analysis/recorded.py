@@ -1,0 +1,196 @@
+"""What analysis reads of a run, whatever made it, and the rows that belong to one version.
+
+Owns: the frames that a metric may ask for, a version's own improver runs, the tree, who stood when. Does not own:
+reading a folder (frames), what is computed. Nothing here changes a frame, and no result depends on the order of rows;
+where a version has several decisions of one step, the frame's index, the line in the file, says which came last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stop.analysis.intervals import Estimate, stratified_mean
+from stop.lineage import RUNNABLE
+from stop.scaffold import canonical, sha
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Strata = dict[str, list[float]]
+
+
+class Recorded(Protocol):
+    """What `stop.load(path)` gives, as far as analysis needs it."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def versions(self) -> DataFrame: ...
+    @property
+    def decisions(self) -> DataFrame: ...
+    @property
+    def outcomes(self) -> DataFrame: ...
+    @property
+    def evaluations(self) -> DataFrame: ...
+    @property
+    def timing(self) -> Sequence[Mapping[str, Any]]: ...
+    def source(self, sha: str) -> str: ...
+    def solution(self, sha: str) -> str | None: ...
+
+
+# -- who stood when, and who came from whom --------------------------------------------------------------------------
+def versions(run: Recorded) -> list[int]:
+    """Ids in order of birth."""
+    return sorted(int(i) for i in run.versions.id)
+
+
+def row(run: Recorded, version: int) -> Any:
+    """The line of a version. Raises LookupError."""
+    found = run.versions[run.versions.id == version]
+    if found.empty:
+        raise LookupError(f"no version {version}; there are {versions(run)}.")
+    return found.iloc[0]
+
+
+def decisions(run: Recorded) -> list[Any]:
+    """In the order in which they were taken."""
+    frame = run.decisions.sort_index(kind="stable").sort_values("step", kind="stable")
+    return list(frame.itertuples())
+
+
+def incumbents(run: Recorded) -> dict[int, int]:
+    """Version id -> the version that a run stopped after its unit would have returned: the last that stands by then."""
+    taken, found = decisions(run), {}
+    ids = versions(run)
+    first = {i: next(k for k, d in enumerate(taken) if d.id == i) for i in ids}
+    for number, i in enumerate(ids):
+        until = first[ids[number + 1]] if number + 1 < len(ids) else len(taken)
+        standing = {d.id: d.verdict for d in taken[:until]}
+        found[i] = max((v for v, verdict in standing.items() if verdict in RUNNABLE), default=ids[0])
+    return found
+
+
+def kept(run: Recorded) -> list[int]:
+    """Versions after the seed that were kept and still stand, in order of birth."""
+    standing = {d.id: d.verdict for d in decisions(run)}
+    return [i for i in versions(run) if standing.get(i) == "kept"]
+
+
+def incumbent(run: Recorded) -> int:
+    """The version that the run returns: the last that was kept and still stands, else the seed."""
+    return max(kept(run), default=versions(run)[0])
+
+
+def parents(run: Recorded) -> dict[int, int | None]:
+    """Version -> its parent; the seed has none."""
+    import pandas as pd
+
+    pairs = zip(run.versions.id, run.versions.parent_id, strict=True)
+    return dict(sorted((int(i), None if pd.isna(p) else int(p)) for i, p in pairs))
+
+
+def ancestry(run: Recorded, version: int) -> list[int]:
+    """From the seed down to the version, both included."""
+    above, found = parents(run), [int(row(run, version).id)]
+    while (parent := above[found[-1]]) is not None:
+        found.append(parent)
+    return found[::-1]
+
+
+def descendants(run: Recorded, version: int) -> dict[int, int]:
+    """Every descendant -> its distance in edges, at least 1. The version itself is none of them."""
+    row(run, version)
+    above, found = parents(run), {version: 0}
+    for child, parent in above.items():  # a child is born after its parent
+        if parent in found and child not in found:
+            found[child] = found[parent] + 1
+    return {v: d for v, d in found.items() if d}
+
+
+# -- a version's own improver runs -----------------------------------------------------------------------------------
+def own_block(run: Recorded, version: int) -> int:
+    """The val block that a version was first judged on."""
+    return next(int(d.block) for d in decisions(run) if d.id == version)
+
+
+def runs(run: Recorded, version: int, split: str, block: int | None = None) -> DataFrame:
+    """Improver runs of one version on one block, by task and repeat; by default those that are its own.
+
+    On val its own are those of the block that it was first judged on: scored again later, as the parent of a child, it
+    keeps the measurement it was born with. On test those of the first look.
+    """
+    row(run, version)
+    frame = run.outcomes
+    frame = frame[(frame.version == version) & (frame.split == split)]
+    if block is None and len(frame):
+        block = own_block(run, version) if split == "val" else int(frame.block.min())
+    frame = frame[frame.block == block].sort_values(["task", "repeat"], kind="stable")
+    return frame.drop_duplicates(["task", "repeat"])
+
+
+def strata(frame: DataFrame, values: Sequence[float]) -> Strata:
+    """Task -> one value for each of its improver runs. values: (n,), in the order of the frame's rows."""
+    found: Strata = {}
+    for task, value in zip(frame.task, values, strict=True):
+        found.setdefault(task, []).append(float(value))
+    return found
+
+
+def mean_of(frame: DataFrame, values: Sequence[float]) -> Estimate:
+    """Stratified by task. Raises ValueError for an empty frame."""
+    return stratified_mean(strata(frame, values))
+
+
+def gains(frame: DataFrame) -> list[float]:
+    """Utility of what the improver returned minus that of the task's seed solution on the same block."""
+    return [float(u - s) for u, s in zip(frame.utility, frame.seed_utility, strict=True)]
+
+
+def paired(first: DataFrame, second: DataFrame) -> tuple[DataFrame, DataFrame] | None:
+    """The same improver runs of two versions, if both have all of them: same block, tasks and repeats."""
+    keys = [[*zip(f.split, f.block, f.task, f.repeat, strict=True)] for f in (first, second)]
+    return (first, second) if keys[0] == keys[1] and keys[0] else None
+
+
+# -- on train --------------------------------------------------------------------------------------------------------
+def train_utility(run: Recorded) -> dict[tuple[str, str], float]:
+    """(task, sha of a solution's canonical text) -> its mean score on the train block that improvers see."""
+    frame = run.evaluations
+    frame = frame[frame.split == "train"].sort_values(["task", "sha", "instance"], kind="stable")
+    means = frame.groupby(["task", "sha"], sort=True).score.mean()
+    return {key: float(value) for key, value in means.items()}
+
+
+def canonical_sha(run: Recorded, solution: str) -> str:
+    """Under which sha a returned solution was measured; empty if its text is not there."""
+    text = run.solution(solution) if solution else None
+    try:
+        return sha(canonical(text)) if text is not None else ""
+    except SyntaxError:
+        return solution
+
+
+def seed_on_train(run: Recorded) -> dict[str, float]:
+    """Task -> the utility of its seed solution on train, where an improver looked at it.
+
+    No record says which solution is the task's seed: it is the one whose scores are `seed_utility` on every block that
+    outcomes name. A task where no such solution was measured on train, or several that differ there, is left out: one
+    block alone may not tell the seed from a program that does as well there.
+    """
+    measured = run.evaluations.groupby(["task", "split", "block", "sha"], sort=True).score.mean()
+    known = train_utility(run)
+    found = {}
+    blocks = run.outcomes.drop_duplicates(["task", "split", "block"])
+    for task, of_task in blocks.groupby("task", sort=True):
+        same: set[str] | None = None
+        for b in of_task.itertuples():
+            here = {
+                key[3] for key, score in measured.items()
+                if key[:3] == (task, b.split, b.block) and abs(score - b.seed_utility) < 1e-9
+            }  # fmt: skip
+            same = here if same is None else same & here
+        values = {known[task, s] for s in same or () if (task, s) in known}
+        if len(values) == 1:
+            found[str(task)] = values.pop()
+    return found

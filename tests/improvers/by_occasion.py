@@ -20,7 +20,9 @@ def improve_algorithm(initial_solution, utility, language_model):
     best = initial_solution
     for _ in range(language_model.budget):
         message = f"Improve this program:\n```python\n{best}\n```"
-        replies = language_model.batch_prompt("You improve programs.", [message] * language_model.max_responses_per_call)
+        replies = language_model.batch_prompt(
+            "You improve programs.", [message] * language_model.max_responses_per_call
+        )
         best = max([best, *extract_code(replies)], key=utility)
     return best
 

@@ -7,7 +7,9 @@ import json
 import random
 
 SPY = "import json\ndef algorithm(weights):\n    raise ValueError(json.dumps(weights))\n"
-TABLE = "\nTABLE = %r\nunseen = algorithm\ndef algorithm(weights):\n    return TABLE.get(str(weights)) or unseen(weights)\n"
+TABLE = (
+    "\nTABLE = %r\nunseen = algorithm\ndef algorithm(weights):\n    return TABLE.get(str(weights)) or unseen(weights)\n"
+)
 
 
 def improve_algorithm(initial_solution, utility, language_model):

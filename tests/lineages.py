@@ -26,23 +26,11 @@ class Made:
         self.settings: dict[str, Any] = {"config": {}}
         self.timing: list[dict[str, Any]] = []
         self.order = order
-        self._rows: dict[str, list[dict[str, Any]]] = {
-            "versions": [],
-            "decisions": [],
-            "outcomes": [],
-            "evaluations": [],
-        }
+        self._rows: dict[str, list[dict[str, Any]]] = {"versions": [], "decisions": [], "outcomes": [], "evaluations": []}
         self._texts: dict[str, str] = {}
 
     def version(
-        self,
-        parent: int | None,
-        verdict: str,
-        scores: Scores = (),
-        *,
-        text: str = "",
-        calls: int = 6,
-        seed: float = 0.0,
+        self, parent: int | None, verdict: str, scores: Scores = (), *, text: str = "", calls: int = 6, seed: float = 0.0
     ) -> int:
         """Adds a version with its improver runs on its own block. text: its source, by default one of its own."""
         number = len(self._rows["versions"])
@@ -77,9 +65,7 @@ class Made:
                      "llm_calls": asked}
                 )  # fmt: skip
 
-    def measure(
-        self, text: str, split: str, block: int, score: float, *, task: str = "t", cpu: float | None = 1.0
-    ) -> None:
+    def measure(self, text: str, split: str, block: int, score: float, *, task: str = "t", cpu: float | None = 1.0) -> None:
         """Adds the evaluation of a solution on a block of one instance. text: canonical."""
         self._rows["evaluations"].append(
             {"unit": "", "sha": sha(text), "task": task, "split": split, "block": block, "instance": "i", "score": score,

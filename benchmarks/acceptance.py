@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.accept import Terms, better, canary, paired
+from stop.analysis.intervals import paired_difference
 from stop.betting import level_of
 from stop.lineage import ImproverRun
-from stop.noise import Mean, differences
+from stop.noise import by_task
 from stop.scaffold import read_scaffold
 from stop.session import begin
 from stop.settings import RunConfig
@@ -122,9 +123,8 @@ def decide(draw: Callable[[int], Sides], terms: Terms) -> Decided:
             break
     else:
         raise AssertionError("paired has no verdict")
-    found = Mean.of(differences(child, parent))
-    # the lower end of the one-sided interval is that of the upper end, mirrored
-    fixed = 2 * found.value - found.upper(1 - terms.level) > 0
+    interval = paired_difference(by_task(child), by_task(parent)).interval(1 - 2 * terms.level)
+    fixed = interval is not None and interval[0] > 0
     return Decided(kept, passed, verdict.status, repeats, fixed)
 
 
@@ -150,10 +150,8 @@ def sampler(
 # -- tables -----------------------------------------------------------------------------------------------------------
 def false_acceptance(pool: Pool, decisions: int, terms: Terms) -> str:
     """How often what is no better is kept, with 99 % intervals (Clopper & Pearson 1934)."""
-    lines = [
-        "| the child | difference in the pool | `better` keeps | with canary | `paired` keeps | not_better | indecisive |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    names = "child", "mean difference", "`better` keeps", "and canary", "`paired` keeps", "not_better", "indecisive"
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for number, name in enumerate(SAME):
         rng = random.Random(number)
         child, parent, same = pool[name], pool["parent"], name != "parent"
@@ -214,9 +212,9 @@ def _rate(hits: int, n: int) -> str:
 
 def _pool_difference(child: dict[str, list[float]], parent: dict[str, list[float]]) -> str:
     """Of two programs on the same draws, with its 99 % interval."""
-    found = Mean.of({task: [a - b for a, b in zip(child[task], parent[task], strict=True)] for task in parent})
-    upper = found.upper(0.995)
-    return f"{found.value:+.4f} [{2 * found.value - upper:+.4f}, {upper:+.4f}]"
+    found = paired_difference(child, parent)
+    low, high = found.interval(0.99) or (found.mean, found.mean)
+    return f"{found.mean:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def _heading(pool: Pool, decision: int, terms: Terms) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stop.analysis.intervals import paired_difference
 from stop.betting import capital
 from stop.chain import Record
 from stop.lineage import ImproverRun, Score, Status
-from stop.noise import Mean, differences
+from stop.noise import by_task
 
-CANARY_CONFIDENCE = 0.9
+CANARY_CONFIDENCE = 0.8  # of the two-sided interval whose upper end is that of the one-sided 90 % interval
 DIGITS = 6  # significant ones of recorded capitals
 
 
@@ -88,13 +89,14 @@ def canary(child: Sequence[ImproverRun], parent: Sequence[ImproverRun], smallest
     It fails if the one-sided 90 % t interval for child - parent, stratified by task, lies below minus the smallest
     difference. So it stops what is clearly worse elsewhere; passing it shows nothing.
     """
-    found = Mean.of(differences(child, parent))
-    upper = found.upper(CANARY_CONFIDENCE)
+    found = paired_difference(by_task(child), by_task(parent))
+    interval = found.interval(CANARY_CONFIDENCE)
+    upper = interval[1] if interval else found.mean  # all runs differ by the same: there is no spread
     evidence: Record = {
-        "canary_difference": found.value, "canary_upper": upper, "canary_limit": -smallest_difference,
+        "canary_difference": found.mean, "canary_upper": upper, "canary_limit": -smallest_difference,
         "improver_runs": len(child) + len(parent),
     }  # fmt: skip
-    said = f"on a fresh block {found.value:+.4f}, at most {upper:+.4f} (90 %, n={found.n})"
+    said = f"on a fresh block {found.mean:+.4f}, at most {upper:+.4f} (90 %, n={found.n})"
     if upper < -smallest_difference:
         return Verdict("canary_failed", f"{said}: below {-smallest_difference:g}", evidence)
     return Verdict("kept", f"{said}: not below {-smallest_difference:g}", evidence)
@@ -125,8 +127,13 @@ def _means(child: Sequence[ImproverRun], parent: Sequence[ImproverRun]) -> Recor
 
 
 def _rounds(child: Sequence[ImproverRun], parent: Sequence[ImproverRun]) -> list[tuple[float, ...]]:
-    """(repeats, tasks): child minus parent."""
-    return list(zip(*differences(child, parent).values(), strict=True))
+    """(repeats, tasks): child minus parent. Raises ValueError if they are not of the same tasks and repeats."""
+    found: dict[int, list[float]] = {}
+    for a, b in zip(child, parent, strict=True):
+        if (a.task, a.repeat) != (b.task, b.repeat):
+            raise ValueError(f"{a.task} repeat {a.repeat} has no pair, but {b.task} repeat {b.repeat}")
+        found.setdefault(a.repeat, []).append(a.utility - b.utility)
+    return list(map(tuple, found.values()))
 
 
 def _rounded(value: float) -> float:

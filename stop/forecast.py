@@ -59,7 +59,7 @@ def _runs_to_judge(plan: Plan) -> int:
     """Improver runs of child and parent in a step at the most: by the rule, then by the canary."""
     c = plan.config
     repeats = c.most_repeats if RULES[c.accept].by_round else c.repeats
-    again = max(2, repeats) if watched(c.record()) else 0
+    again = max(2, c.repeats) if watched(c.record()) else 0
     return 2 * len(plan.tasks) * (repeats + again)
 
 

@@ -221,7 +221,7 @@ class Recursion:
             return _failed(made, str(error), number)
         found = [self._by_rule(made.text, parent, number)]
         if found[0].verdict.status == "kept" and watched(self._config.record()):
-            found.append(self._by_canary(made.text, parent, number, len(found[0].child)))
+            found.append(self._by_canary(made.text, parent, number))
         return Child(made.text, found, made.spent)
 
     def _by_rule(self, text: str, parent: Version, number: int) -> Compared:
@@ -251,10 +251,10 @@ class Recursion:
                 return child, against, verdict
         raise AssertionError(f"no verdict after {terms.most_repeats} repeats")
 
-    def _by_canary(self, text: str, parent: Version, number: int, runs: int) -> Compared:
-        """As many improver runs on a block that nobody has seen, with draws of their own."""
-        block, repeats = FRESH_BLOCKS + number, max(2, runs // len(self._bench.utilities))
-        exam = Exam("canary", "val", block, repeats)
+    def _by_canary(self, text: str, parent: Version, number: int) -> Compared:
+        """Once more, on a block that nobody has seen, with draws of its own."""
+        block = FRESH_BLOCKS + number
+        exam = Exam("canary", "val", block, max(2, self._config.repeats))  # one run shows no spread
         child, against = self._meta.many([text, self._source(parent.sha)], exam)
         return Compared("canary", block, child, against, canary(child, against, self._config.smallest_difference))
 

@@ -157,9 +157,17 @@ def check_same(plan: Plan, model_id: str) -> None:
     steps, asked = found["config"]["generations"], plan.config.generations
     if asked < steps:
         raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")
+    if not plan.means.look_again:
+        _check_looks(out, found, asked)
+
+
+def _check_looks(out: Path, found: Record, steps: int) -> None:
+    """Refuses steps after test was seen, before they are paid for. Where none is left, the look itself refuses."""
     taken = max(0, len(load(out).rows("lineage.jsonl")) - 1)
-    if asked > taken and not plan.means.look_again:  # else the look itself refuses
-        check_look(out, found, f"test after step {asked}")
+    last = [look for look in found["looks"]["test"] if look["unit"] == f"test after step {taken}"]
+    over = any("ended" in look for look in last)  # by something other than the number of steps
+    if steps > taken and not over:
+        check_look(out, found, f"test after step {steps}")
 
 
 def other_packages(plan: Plan, model_id: str) -> str:

@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     p = Parser(
         prog=COMMAND,
+        usage="%(prog)s RUN --to TASK|SET|PATH ... [options]",
         allow_abbrev=False,
         description="Try the best version of a run, as it is, on the test instances of tasks that the run never saw: "
         "against its seed improver, the tasks' initial solutions, and best_of_n at no fewer calls.",

@@ -315,8 +315,11 @@ def test_a_comparison_is_recorded_once_and_another_one_needs_to_be_asked_for(her
         assert session.compare(other).keys() == {"again"}
         session.look_at_test()
         assert session._meter.calls > before
-    looks = stop.load(tmp_path / "run").settings["looks"]["test"]
+    run = stop.load(tmp_path / "run")
+    looks = run.settings["looks"]["test"]
     assert len(looks) == 3 and all(look["done"] for look in looks)
+    assert set(run.outcomes.version.dropna()) == {0}
+    assert run.test_utility(0) == pytest.approx(0.3)  # half of the best of 0.4, 0.6 and 0.5
     assert run_main(["--replay", "--out", str(tmp_path / "run")]) == 0
 
 

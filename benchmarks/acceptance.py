@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stop.accept import Terms, better, canary, paired
+from stop.accept import Terms, Verdict, better, canary, paired
 from stop.analysis.intervals import paired_difference
 from stop.betting import level_of
 from stop.lineage import ImproverRun
@@ -117,15 +117,25 @@ def decide(draw: Callable[[int], Sides], terms: Terms) -> Decided:
     few = SETTINGS.repeats * tasks
     kept = better(child[:few], parent[:few]).status == "kept"
     passed = kept and canary(*draw(SETTINGS.repeats), terms.smallest_difference).status == "kept"
-    for repeats in range(1, terms.most_repeats + 1):
-        verdict = paired(child[: repeats * tasks], parent[: repeats * tasks], terms)
-        if verdict is not None:
-            break
-    else:
-        raise AssertionError("paired has no verdict")
+    repeats, verdict = _stopped(child, parent, tasks, terms)
     interval = paired_difference(by_task(child), by_task(parent)).interval(1 - 2 * terms.level)
     fixed = interval is not None and interval[0] > 0
     return Decided(kept, passed, verdict.status, repeats, fixed)
+
+
+def _stopped(
+    child: Sequence[ImproverRun], parent: Sequence[ImproverRun], tasks: int, terms: Terms
+) -> tuple[int, Verdict]:
+    """The first verdict of `paired`, and after how many repeats. Later repeats change no part of its paths."""
+    whole = paired(child, parent, terms)
+    assert whole is not None
+    paths = whole.evidence["capital_better"], whole.evidence["capital_not_better"]
+    for repeats, capitals in enumerate(zip(*paths, strict=True), 1):
+        if max(capitals) >= 0.999 * whole.evidence["needed"]:
+            verdict = paired(child[: repeats * tasks], parent[: repeats * tasks], terms)
+            if verdict is not None:
+                return repeats, verdict
+    return terms.most_repeats, whole
 
 
 def sampler(

@@ -62,16 +62,17 @@ def _number(value: float | None) -> str:
 
 
 def _evidence(run: Run) -> str:
-    kept = [d for d in run.rows("decisions.jsonl") if d["verdict"] == "kept" and run.standing[d["id"]] == "kept"]
+    decided = run.rows("decisions.jsonl")
     rule = run.settings["config"]["accept"]
+    kept = [d for d in decided if d["rule"] == rule and run.standing[d["id"]] == "kept"]
     if not kept:
         return f"none: no version was kept by the rule {rule}"
     n = min(d["n"] for d in kept)
     if rule == "paired":
-        levels = [d["level"] for d in run.rows("decisions.jsonl") if d["level"] is not None]
+        levels = [d["level"] for d in decided if d["level"] is not None]
         return (
-            f"anytime-valid (n={n} or more paired improver runs each; at most {sum(levels):.4f} to keep any child that "
-            f"is no better on its val block, over {len(levels)} decisions); no control at equal calls"
+            f"anytime-valid (n={n} or more paired improver runs each; a chance of at most {sum(levels):.4f} to keep "
+            f"any child that is no better on its val block, over {len(levels)} tests); no control at equal calls"
         )
     return (
         f"weak (n={n}; {rule}: a higher mean over improver runs on one val block; no test of significance, no control "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import stop
 from stop import improve
 from stop.accept import Terms, Verdict, canary, paired
 from stop.betting import MOST_BET, capital, level_of
+from stop.closing import block
 from stop.draw import Draw
 from stop.lineage import ImproverRun
 from stop.noise import Floor
@@ -218,6 +220,19 @@ def test_a_paired_run_records_the_path_of_its_evidence_and_replays(
     assert [row["version"] for row in rows] == [1] * len(path) + [0] * len(path)
     assert stop.load(out).versions.status[1] == statuses[-1]
     assert stop_run("--replay", "--out", out).out.endswith(": equal\n")
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence"),
+    [
+        ("paired", r"anytime-valid \(n=\d+ or more paired improver runs each; a chance of at most 0\.0304 to keep any"),
+        ("better", r"weak \(n=1; better: a higher mean over improver runs on one val block; no test of significance"),
+    ],
+)
+def test_the_closing_block_says_how_good_the_evidence_is(
+    rule: str, evidence: str, one_step: Callable[..., Path]
+) -> None:
+    assert re.search(f"\nevidence: {evidence}", block(one_step(BETTER, "--accept", rule), "done"))
 
 
 def test_the_number_of_workers_changes_nothing_of_a_paired_run(one_step: Callable[..., Path]) -> None:

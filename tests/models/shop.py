@@ -73,7 +73,7 @@ class Shop:
         self.server, self._tiny, self.folder = server, tiny, folder
 
     def argv(self, out: str, *more: object) -> list[str]:
-        model = ["--model", "openai/any", "--base-url", self.server.url]
+        model = ["--model", "openai/any", "--base-url", self.server.url, "--noise-repeats", "0"]
         return [*self._tiny, *model, "--out", str(self.folder / out), *map(str, more)]
 
     def start(self, out: str, *more: object) -> subprocess.Popen[str]:

@@ -26,11 +26,24 @@ class Made:
         self.settings: dict[str, Any] = {"config": {}}
         self.timing: list[dict[str, Any]] = []
         self.order = order
-        self._rows: dict[str, list[dict[str, Any]]] = {"versions": [], "decisions": [], "outcomes": [], "evaluations": []}
+        self._rows: dict[str, list[dict[str, Any]]] = {
+            "versions": [],
+            "decisions": [],
+            "outcomes": [],
+            "evaluations": [],
+        }
         self._texts: dict[str, str] = {}
+        self._frames: dict[str, tuple[int, DataFrame]] = {}  # with how many rows they were made of
 
     def version(
-        self, parent: int | None, verdict: str, scores: Scores = (), *, text: str = "", calls: int = 6, seed: float = 0.0
+        self,
+        parent: int | None,
+        verdict: str,
+        scores: Scores = (),
+        *,
+        text: str = "",
+        calls: int = 6,
+        seed: float = 0.0,
     ) -> int:
         """Adds a version with its improver runs on its own block. text: its source, by default one of its own."""
         number = len(self._rows["versions"])
@@ -50,8 +63,8 @@ class Made:
         self._rows["decisions"].append({"id": version, "step": step, "block": version, "verdict": verdict})
 
     def score(
-        self, version: int, split: str, block: int, scores: Scores, *, calls: int | Sequence[int] = 6, seed: float = 0.0,
-        solutions: Sequence[str] = (),
+        self, version: int, split: str, block: int, scores: Scores, *, calls: int | Sequence[int] = 6,
+        seed: float = 0.0, solutions: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Adds improver runs of a version. seed: the utility of the task's seed solution on that block."""
         for task, values in _by_task(scores).items():
@@ -65,11 +78,13 @@ class Made:
                      "llm_calls": asked}
                 )  # fmt: skip
 
-    def measure(self, text: str, split: str, block: int, score: float, *, task: str = "t", cpu: float | None = 1.0) -> None:
+    def measure(
+        self, text: str, split: str, block: int, score: float, *, task: str = "t", cpu: float | None = 1.0
+    ) -> None:
         """Adds the evaluation of a solution on a block of one instance. text: canonical."""
         self._rows["evaluations"].append(
-            {"unit": "", "sha": sha(text), "task": task, "split": split, "block": block, "instance": "i", "score": score,
-             "cpu_seconds": cpu}
+            {"unit": "", "sha": sha(text), "task": task, "split": split, "block": block, "instance": "i",
+             "score": score, "cpu_seconds": cpu}
         )  # fmt: skip
 
     def source(self, sha: str) -> str:
@@ -80,7 +95,7 @@ class Made:
 
     @property
     def versions(self) -> DataFrame:
-        return self._frame("versions", VERSIONS).astype({"parent_id": "Int64"})
+        return self._frame("versions", VERSIONS)
 
     @property
     def decisions(self) -> DataFrame:
@@ -95,11 +110,13 @@ class Made:
         return self._frame("evaluations", EVALUATIONS)
 
     def _frame(self, name: str, columns: list[str]) -> DataFrame:
-        frame = DataFrame(self._rows[name], columns=columns)
-        if self.order is None:
-            return frame
-        keys = [self.order[i % len(self.order)] for i in range(len(frame))]
-        return frame.iloc[sorted(range(len(frame)), key=lambda i: (keys[i], -i))]
+        rows = self._rows[name]
+        if name not in self._frames or self._frames[name][0] != len(rows):
+            keys = [self.order[i % len(self.order)] if self.order else i for i in range(len(rows))]
+            ordered = sorted(range(len(rows)), key=lambda i: (keys[i], -i))
+            frame = DataFrame([rows[i] for i in ordered], columns=columns)
+            self._frames[name] = len(rows), frame.astype({"parent_id": "Int64"}) if name == "versions" else frame
+        return self._frames[name][1]
 
 
 def _by_task(scores: Scores) -> dict[str, Sequence[float]]:

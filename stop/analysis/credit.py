@@ -13,7 +13,7 @@ from stop.analysis.edits import reverted
 from stop.analysis.gain import difference
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, ancestry, descendants, incumbent, mean_of, row, runs, versions
+from stop.analysis.recorded import Recorded, ancestry, descendants, incumbent, mean_of, row, runs, utilities, versions
 from stop.scaffold import canonical
 
 GAMMA = 0.6  # HyperAgents analysis/transfer_utils.py
@@ -42,10 +42,10 @@ def own_evidence(run: Recorded, version: int) -> Evidence:
     A version that failed before it could be scored has as many failures as the seed had improver runs: a failure is
     a zero, not a gap. (HGM leaves such nodes out of its tree.)
     """
-    frame = runs(run, version, "val")
-    if frame.empty:
+    rows = runs(run, version, "val")
+    if not rows:
         return Evidence(0.0, float(len(runs(run, versions(run)[0], "val"))))
-    scores = [min(1.0, float(u)) for u in frame.utility]
+    scores = [min(1.0, u) for u in utilities(rows)]
     return Evidence(math.fsum(scores), math.fsum(1.0 - s for s in scores))
 
 
@@ -86,9 +86,9 @@ def growth(run: Recorded, version: int, gamma: float = GAMMA) -> Measure:
     if not 0.0 < gamma <= 1.0:
         raise ValueError(f"a discount of {gamma:g}; it lies in (0, 1], as {GAMMA}")
     below = descendants(run, version)
-    frame = runs(run, version, "val")
-    if len(below) < FEWEST_DESCENDANTS or frame.empty:
-        found = f"{len(below)} descendants, it takes {FEWEST_DESCENDANTS}" if len(frame) else "it was never scored"
+    rows = runs(run, version, "val")
+    if len(below) < FEWEST_DESCENDANTS or not rows:
+        found = f"{len(below)} descendants, it takes {FEWEST_DESCENDANTS}" if rows else "it was never scored"
         return Measure.undefined(f"version {version}: {found}", len(below))
     weights = {d: gamma**distance / len(below) for d, distance in sorted(below.items())}
     parts = [(weight, _score(run, d)) for d, weight in weights.items()]
@@ -99,8 +99,8 @@ def growth(run: Recorded, version: int, gamma: float = GAMMA) -> Measure:
 
 def _score(run: Recorded, version: int) -> Estimate:
     """Meta-utility on the own block; a version that failed has the score 0 without error."""
-    frame = runs(run, version, "val")
-    return mean_of(frame, list(frame.utility)) if len(frame) else Estimate(0.0, 0, 0.0, None)
+    rows = runs(run, version, "val")
+    return mean_of(rows, utilities(rows)) if rows else Estimate(0.0, 0, 0.0, None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, incumbents, mean_of, row, runs, versions
+from stop.analysis.recorded import Recorded, incumbents, mean_of, row, runs, utilities, versions
 
 COSTS = ("llm_calls", "tokens", "usd", "seconds")
 
@@ -49,8 +49,8 @@ def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
     for version, of_unit in spent.items():
         total += of_unit
         at = runs(run, stood[version], "val")
-        if len(at):
-            points.append(Point(total, stood[version], mean_of(at, list(at.utility))))
+        if at:
+            points.append(Point(total, stood[version], mean_of(at, utilities(at))))
     return Curve(cost, tuple(points), why)
 
 

@@ -11,12 +11,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from stop.analysis.intervals import Estimate, paired_difference, stratified_mean
 from stop.analysis.measure import MOST_SHARED, Measure, combined, shared, slopes
 from stop.analysis.recorded import (
     Recorded,
+    Rows,
     Strata,
     gains,
     incumbent,
@@ -32,9 +32,6 @@ from stop.analysis.recorded import (
     versions,
 )
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 LEAST_FOR_A_FIT = 8  # kept versions, or runs: fewer give a slope that anything could have made
 INPUTS = ("llm_calls", "cpu_seconds")
 
@@ -46,10 +43,10 @@ def gain(run: Recorded, version: int, split: str = "val") -> Measure:
     that is as a loss of all that the seed solution had. Source: STOP, arXiv:2310.02304, section 3. Not defined where
     the version was not scored on that split.
     """
-    frame = runs(run, version, split)
-    if frame.empty:
+    rows = runs(run, version, split)
+    if not rows:
         return Measure.undefined(f"version {version} was not scored on {split}")
-    return Measure.of(mean_of(frame, gains(frame)))
+    return Measure.of(mean_of(rows, gains(rows)))
 
 
 def difference(run: Recorded, version: int, base: int, split: str = "val") -> Measure:
@@ -60,8 +57,8 @@ def difference(run: Recorded, version: int, base: int, split: str = "val") -> Me
     n: improver runs of the version. Not defined where either was not scored on that split.
     """
     first, second = _side_by_side(run, version, base, split)
-    for name, frame in ((version, first), (base, second)):
-        if frame.empty:
+    for name, rows in ((version, first), (base, second)):
+        if not rows:
             return Measure.undefined(f"version {name} was not scored on {split}")
     if paired(first, second):
         pairs = strata(first, gains(first)), strata(second, gains(second))
@@ -111,11 +108,11 @@ def multiplier(run: Recorded, version: int, split: str = "val") -> Measure:
         n = len(runs(run, version, split))
         return Measure(1.0, 1.0, 1.0, n, "the same program as the seed: 1 by definition")
     first, second = _side_by_side(run, version, ids[0], split)
-    for name, frame in ((version, first), (ids[0], second)):
-        if frame.empty:
+    for name, rows in ((version, first), (ids[0], second)):
+        if not rows:
             return Measure.undefined(f"version {name} was not scored on {split}")
-        if not frame.llm_calls.sum():
-            return Measure.undefined(f"version {name} asked for no call: gain per call has no meaning", len(frame))
+        if not any(r.llm_calls for r in rows):
+            return Measure.undefined(f"version {name} asked for no call: gain per call has no meaning", len(rows))
     base = mean_of(second, gains(second))
     interval = base.interval()
     if interval is None or interval[0] <= 0.0 <= interval[1]:
@@ -124,7 +121,7 @@ def multiplier(run: Recorded, version: int, split: str = "val") -> Measure:
     if base.mean < 0.0:
         return Measure.undefined(f"the seed loses ({base.mean:+.4f}): a multiple of a loss has no meaning", len(first))
     limits = "" if paired(first, second) else "not paired: other instances and draws"
-    return _ratio(_rates(first), _rates(second), paired(first, second) is not None, limits)
+    return _ratio(_rates(first), _rates(second), paired(first, second), limits)
 
 
 def returns_exponent(run: Recorded, split: str = "val") -> Measure:
@@ -146,7 +143,7 @@ def returns_exponent(run: Recorded, split: str = "val") -> Measure:
     for version in ids:
         kappa = multiplier(run, version, split)
         if kappa.estimate is None or kappa.estimate <= 0.0:
-            why = kappa.why or f"its multiplier is {kappa.estimate:+.4f}"
+            why = kappa.why if kappa.estimate is None else f"its multiplier is {kappa.estimate:+.4f}"
             return Measure.undefined(f"not identified: version {version}: {why}", len(ids))
         y.append(math.log(kappa.estimate))
         x.append(math.log(sum(float(row(run, i).llm_calls) for i in versions(run) if i <= version)))
@@ -217,10 +214,10 @@ def _improver(run: Recorded, version: int) -> str:
     return str(row(run, versions(run)[0] if frozen or parent is None else parent).sha)
 
 
-def _side_by_side(run: Recorded, version: int, base: int, split: str) -> tuple[DataFrame, DataFrame]:
+def _side_by_side(run: Recorded, version: int, base: int, split: str) -> tuple[Rows, Rows]:
     """Both on the version's own block if `base` was scored there in full, else each on its own."""
     first = runs(run, version, split)
-    if split == "val" and len(first):
+    if split == "val" and first:
         beside = runs(run, base, split, own_block(run, version))
         if paired(first, beside):
             return first, beside
@@ -228,15 +225,15 @@ def _side_by_side(run: Recorded, version: int, base: int, split: str) -> tuple[D
 
 
 # -- ratio of two rates ----------------------------------------------------------------------------------------------
-def _rates(frame: DataFrame) -> Strata:
+def _rates(rows: Rows) -> Strata:
     """Gain per call, linearised: one value for each improver run, whose stratified mean is the ratio of the means.
 
     rho = G / C; the values are rho + (gain - rho calls) / C (delta method).
     """
-    gained, calls = gains(frame), [float(c) for c in frame.llm_calls]
-    most = mean_of(frame, calls).mean
-    rho = mean_of(frame, gained).mean / most
-    return strata(frame, [rho + (g - rho * c) / most for g, c in zip(gained, calls, strict=True)])
+    gained, calls = gains(rows), [float(r.llm_calls) for r in rows]
+    most = mean_of(rows, calls).mean
+    rho = mean_of(rows, gained).mean / most
+    return strata(rows, [rho + (g - rho * c) / most for g, c in zip(gained, calls, strict=True)])
 
 
 def _ratio(x: Strata, y: Strata, together: bool, limits: str) -> Measure:

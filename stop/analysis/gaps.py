@@ -6,12 +6,11 @@ is the sign of over-fitting, or of a program that games what it can see.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stop.analysis.intervals import Estimate, stratified_mean
 from stop.analysis.measure import Measure, combined, slopes
 from stop.analysis.recorded import (
     Recorded,
+    Rows,
     canonical_sha,
     gains,
     kept,
@@ -20,11 +19,9 @@ from stop.analysis.recorded import (
     seed_on_train,
     strata,
     train_utility,
+    utilities,
     versions,
 )
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 SPLITS = ("train", "val", "test")
 LEAST_FOR_A_TREND = 3  # versions: a line through two points has no error
@@ -39,15 +36,15 @@ def meta_utility(run: Recorded, version: int, split: str = "val") -> Measure:
     Not defined where the version was not scored on that split, or a solution was never measured on train.
     """
     _check(split)
-    frame = runs(run, version, "val" if split == "train" else split)
-    if frame.empty:
+    rows = runs(run, version, "val" if split == "train" else split)
+    if not rows:
         return Measure.undefined(f"version {version} was not scored on {'val' if split == 'train' else split}")
     if split != "train":
-        return Measure.of(mean_of(frame, list(frame.utility)))
-    seen = _on_train(run, frame)
+        return Measure.of(mean_of(rows, utilities(rows)))
+    seen = _on_train(run, rows)
     if isinstance(seen, str):
-        return Measure.undefined(seen, len(frame))
-    return Measure.of(mean_of(frame, seen))
+        return Measure.undefined(seen, len(rows))
+    return Measure.of(mean_of(rows, seen))
 
 
 def gap(run: Recorded, version: int, seen: str = "train", unseen: str = "val") -> Measure:
@@ -68,8 +65,8 @@ def gap(run: Recorded, version: int, seen: str = "train", unseen: str = "val") -
         raise ValueError(f"a gap goes from what was seen to what was not, found {seen!r} to {unseen!r}; as train, val.")
     if seen == "val":
         first, second = runs(run, version, "val"), runs(run, version, "test")
-        for frame, split in ((first, "val"), (second, "test")):
-            if frame.empty:
+        for rows, split in ((first, "val"), (second, "test")):
+            if not rows:
                 return Measure.undefined(f"version {version} was not scored on {split}")
         return Measure.of(combined([(1.0, mean_of(first, gains(first))), (-1.0, mean_of(second, gains(second)))]))
     found = _train_gap(run, version, unseen, seed_on_train(run))
@@ -112,26 +109,26 @@ def gap_trend(run: Recorded, seen: str = "train", unseen: str = "val") -> Measur
 
 def _train_gap(run: Recorded, version: int, unseen: str, seeds: dict[str, float]) -> tuple[Estimate, str] | str:
     """The paired gap, and what limits it; or why there is none. seeds: task -> its seed solution's utility on train."""
-    frame = runs(run, version, unseen)
-    if frame.empty:
+    rows = runs(run, version, unseen)
+    if not rows:
         return f"version {version} was not scored on {unseen}"
-    seen = _on_train(run, frame)
+    seen = _on_train(run, rows)
     if isinstance(seen, str):
         return seen
-    unknown = sorted(set(frame.task) - seeds.keys())
+    unknown = sorted({r.task for r in rows} - seeds.keys())
     if unknown:
-        values = [a - b for a, b in zip(seen, frame.utility, strict=True)]
+        values = [a - b for a, b in zip(seen, utilities(rows), strict=True)]
         names = ", ".join(unknown)
-        return mean_of(frame, values), f"raw utilities: what the seed solution of {names} scores on train is not known"
-    on_seen = [a - seeds[task] for a, task in zip(seen, frame.task, strict=True)]
-    return mean_of(frame, [a - b for a, b in zip(on_seen, gains(frame), strict=True)]), ""
+        return mean_of(rows, values), f"raw utilities: what the seed solution of {names} scores on train is not known"
+    on_seen = [a - seeds[r.task] for a, r in zip(seen, rows, strict=True)]
+    return mean_of(rows, [a - b for a, b in zip(on_seen, gains(rows), strict=True)]), ""
 
 
-def _on_train(run: Recorded, frame: DataFrame) -> list[float] | str:
+def _on_train(run: Recorded, rows: Rows) -> list[float] | str:
     """The train utility of what each improver run returned, 0 for one that failed; or what was not measured."""
     known = train_utility(run)
     found = []
-    for r in frame.itertuples():
+    for r in rows:
         key = (r.task, canonical_sha(run, r.solution))
         if r.status != "ok":
             found.append(0.0)
@@ -144,8 +141,8 @@ def _on_train(run: Recorded, frame: DataFrame) -> list[float] | str:
 
 def by_task(run: Recorded, version: int, split: str = "val") -> dict[str, Measure]:
     """The mean gain over the task's seed solution, task by task. n: improver runs of that task. {} if not scored."""
-    frame = runs(run, version, split)
-    found = strata(frame, gains(frame))
+    rows = runs(run, version, split)
+    found = strata(rows, gains(rows))
     return {task: Measure.of(stratified_mean({task: values})) for task, values in found.items()}
 
 

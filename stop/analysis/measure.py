@@ -14,6 +14,7 @@ from stop.analysis.intervals import Estimate
 
 NO_SPREAD = "no interval: all values are equal, which is no certainty"
 TOO_FEW = "no interval: a task has fewer than two improver runs"
+ROUNDING = 1e-12  # a spread of equal values that sums of floats make
 MOST_SHARED = 0.9  # of the variance of one input that the others explain, beyond which its slope is not told apart
 
 
@@ -34,9 +35,10 @@ class Measure:
     @classmethod
     def of(cls, found: Estimate, why: str = "") -> Measure:
         """An estimate with its two-sided 95 % interval by Student's t."""
-        interval = found.interval()
+        rounding = found.stderr is not None and found.stderr <= ROUNDING * (1.0 + abs(found.mean))
+        interval = None if rounding else found.interval()
         if interval is None:
-            missing = NO_SPREAD if found.stderr == 0.0 else TOO_FEW
+            missing = NO_SPREAD if rounding else TOO_FEW
             return cls(found.mean, None, None, found.n, "; ".join(filter(None, (missing, why))))
         return cls(found.mean, *interval, found.n, why)
 

@@ -2,13 +2,13 @@
 
 Owns: the frames that a metric may ask for, a version's own improver runs, the tree, who stood when. Does not own:
 reading a folder (frames), what is computed. Nothing here changes a frame, and no result depends on the order of rows;
-where a version has several decisions of one step, the frame's index, the line in the file, says which came last.
+where a version has several decisions, the frame's index, the line in the file, says which came last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from stop.analysis.intervals import Estimate, stratified_mean
 from stop.lineage import RUNNABLE
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Strata = dict[str, list[float]]
+
+
+class ImproverRow(NamedTuple):
+    """One improver run, as outcomes hold it."""
+
+    task: str
+    repeat: int
+    split: str
+    block: int
+    status: str
+    solution: str
+    utility: float
+    seed_utility: float
+    llm_calls: int
+
+
+Rows = list[ImproverRow]
 
 
 class Recorded(Protocol):
@@ -54,9 +71,16 @@ def row(run: Recorded, version: int) -> Any:
 
 
 def decisions(run: Recorded) -> list[Any]:
-    """In the order in which they were taken."""
-    frame = run.decisions.sort_index(kind="stable").sort_values("step", kind="stable")
-    return list(frame.itertuples())
+    """In the order in which they were taken: the first of each version as it was born, later ones where they stand."""
+    first: set[int] = set()
+    timed = []
+    for place, d in enumerate(run.decisions.sort_index(kind="stable").itertuples()):
+        if d.id in first:  # review, canary, rollback: after all that was decided before
+            timed.append((max(first), place, d))
+        else:
+            first.add(d.id)
+            timed.append((d.id, -1, d))
+    return [d for *_, d in sorted(timed, key=lambda one: one[:2])]
 
 
 def incumbents(run: Recorded) -> dict[int, int]:
@@ -111,46 +135,55 @@ def descendants(run: Recorded, version: int) -> dict[int, int]:
 # -- a version's own improver runs -----------------------------------------------------------------------------------
 def own_block(run: Recorded, version: int) -> int:
     """The val block that a version was first judged on."""
-    return next(int(d.block) for d in decisions(run) if d.id == version)
+    mine = run.decisions[run.decisions.id == version]
+    return int(mine.block[mine.index.min()])
 
 
-def runs(run: Recorded, version: int, split: str, block: int | None = None) -> DataFrame:
+def runs(run: Recorded, version: int, split: str, block: int | None = None) -> Rows:
     """Improver runs of one version on one block, by task and repeat; by default those that are its own.
 
     On val its own are those of the block that it was first judged on: scored again later, as the parent of a child, it
-    keeps the measurement it was born with. On test those of the first look.
+    keeps the measurement it was born with. On test those of the first look. Raises LookupError for an unknown version.
     """
-    row(run, version)
+    if not (run.versions.id == version).any():
+        row(run, version)  # says which there are
     frame = run.outcomes
     frame = frame[(frame.version == version) & (frame.split == split)]
-    if block is None and len(frame):
+    if frame.empty:
+        return []
+    if block is None:
         block = own_block(run, version) if split == "val" else int(frame.block.min())
-    frame = frame[frame.block == block].sort_values(["task", "repeat"], kind="stable")
-    return frame.drop_duplicates(["task", "repeat"])
+    found = [ImproverRow(*values) for values in frame[list(ImproverRow._fields)].itertuples(index=False, name=None)]
+    once = {(r.task, r.repeat): r for r in reversed(found) if r.block == block}
+    return [once[key] for key in sorted(once)]
 
 
-def strata(frame: DataFrame, values: Sequence[float]) -> Strata:
-    """Task -> one value for each of its improver runs. values: (n,), in the order of the frame's rows."""
+def strata(rows: Rows, values: Sequence[float]) -> Strata:
+    """Task -> one value for each of its improver runs. values: (n,), in the order of the rows."""
     found: Strata = {}
-    for task, value in zip(frame.task, values, strict=True):
-        found.setdefault(task, []).append(float(value))
+    for r, value in zip(rows, values, strict=True):
+        found.setdefault(r.task, []).append(float(value))
     return found
 
 
-def mean_of(frame: DataFrame, values: Sequence[float]) -> Estimate:
-    """Stratified by task. Raises ValueError for an empty frame."""
-    return stratified_mean(strata(frame, values))
+def mean_of(rows: Rows, values: Sequence[float]) -> Estimate:
+    """Stratified by task. Raises ValueError where there are none."""
+    return stratified_mean(strata(rows, values))
 
 
-def gains(frame: DataFrame) -> list[float]:
+def utilities(rows: Rows) -> list[float]:
+    """Of what the improver returned."""
+    return [float(r.utility) for r in rows]
+
+
+def gains(rows: Rows) -> list[float]:
     """Utility of what the improver returned minus that of the task's seed solution on the same block."""
-    return [float(u - s) for u, s in zip(frame.utility, frame.seed_utility, strict=True)]
+    return [float(r.utility) - float(r.seed_utility) for r in rows]
 
 
-def paired(first: DataFrame, second: DataFrame) -> tuple[DataFrame, DataFrame] | None:
-    """The same improver runs of two versions, if both have all of them: same block, tasks and repeats."""
-    keys = [[*zip(f.split, f.block, f.task, f.repeat, strict=True)] for f in (first, second)]
-    return (first, second) if keys[0] == keys[1] and keys[0] else None
+def paired(first: Rows, second: Rows) -> bool:
+    """Whether they are the same improver runs of two versions: same block, tasks and repeats."""
+    return bool(first) and [r[:4] for r in first] == [r[:4] for r in second]
 
 
 # -- on train --------------------------------------------------------------------------------------------------------

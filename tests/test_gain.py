@@ -1,0 +1,182 @@
+"""Gains, imp@k, the multiplier, returns and elasticities, against values worked by hand."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+from lineages import Made
+
+from stop.analysis import gain
+
+SEED_GAINS, CHILD_GAINS = [0.3, 0.4, 0.3, 0.4], [0.9, 1.0, 0.9, 1.0]
+
+
+def doubled() -> Made:
+    """A child that asks twice as often and gains more, its parent, the seed, scored on the same block."""
+    run = Made()
+    run.version(None, "seed", SEED_GAINS)
+    run.version(0, "kept", CHILD_GAINS, calls=12)
+    run.score(0, "val", 1, SEED_GAINS)
+    return run
+
+
+def test_a_gain_is_over_the_tasks_seed_solution() -> None:
+    run = Made()
+    run.version(None, "seed", [0.5, 0.7], seed=0.4)
+    found = gain.gain(run, 0)
+    assert found.estimate == pytest.approx(0.2) and found.n == 2
+    assert gain.gain(run, 0, "test").why == "version 0 was not scored on test"
+
+
+def test_a_difference_is_paired_where_both_were_scored_on_one_block() -> None:
+    found = gain.difference(doubled(), 1, 0)
+    assert found.estimate == pytest.approx(0.6) and found.why.startswith("no interval: all values are equal")
+    run = Made()
+    run.version(None, "seed", [0.3, 0.5])
+    run.version(0, "kept", [0.8, 1.0])
+    found = gain.difference(run, 1, 0)
+    # independent: each side has stderr 0.1, together sqrt 0.02 with 2 degrees of freedom
+    assert found.estimate == pytest.approx(0.5) and found.why == "not paired: other instances and draws"
+    assert found.low == pytest.approx(0.5 - 4.30265 * math.sqrt(0.02), abs=1e-4)
+
+
+# -- imp@k -----------------------------------------------------------------------------------------------------------
+def test_imp_at_k_is_the_gain_on_test_after_k_steps_of_one_improver() -> None:
+    run = Made()
+    run.version(None, "seed", [0.1, 0.2])
+    run.version(0, "not_better", [0.1, 0.2])
+    run.version(0, "kept", [0.5, 0.6])
+    run.score(0, "test", 0, [0.2, 0.2, 0.4])
+    run.score(2, "test", 0, [0.5, 0.4, 0.9])
+    found = gain.imp_at_k(run, 2)
+    # pairs 0.3, 0.2, 0.5: mean 1/3, variance 0.07 / 3, t with 2 degrees 4.30265
+    assert found.estimate == pytest.approx(1 / 3) and found.n == 3
+    assert found.low == pytest.approx(1 / 3 - 4.30265 * math.sqrt(0.07 / 3 / 3), abs=1e-4)
+    assert gain.imp_at_k(run, 0).estimate == 0.0 and gain.imp_at_k(run, 1).estimate == 0.0
+    assert gain.imp_at_k(run, 3).why == "the run made 2 modifications, fewer than 3"
+
+
+def test_imp_at_k_is_of_a_frozen_improver() -> None:
+    run = Made()
+    run.version(None, "seed", [0.1])
+    run.version(0, "kept", [0.5])
+    run.version(1, "kept", [0.6])
+    assert gain.imp_at_k(run, 2, "val").why == "the improver changed before step 2: imp@k is of a frozen one"
+    run.settings = {"config": {"control": "fixed-improver"}}
+    assert gain.imp_at_k(run, 2, "val").estimate == pytest.approx(0.5)
+
+
+# -- the multiplier --------------------------------------------------------------------------------------------------
+def test_the_multiplier_is_the_ratio_of_gains_per_call_with_fiellers_interval() -> None:
+    found = gain.multiplier(doubled(), 1)
+    assert found.estimate == pytest.approx((0.95 / 12) / (0.35 / 6)) and found.n == 4
+    assert (found.low, found.high) == (pytest.approx(1.17893, abs=1e-4), pytest.approx(1.66221, abs=1e-4))
+    for bound in (found.low, found.high):  # what Fieller's bounds are: there x - kappa y is t standard errors from 0
+        d = [x / 12 - float(bound or 0) * y / 6 for x, y in zip(CHILD_GAINS, SEED_GAINS, strict=True)]
+        assert abs(statistics.fmean(d)) / (statistics.stdev(d) / 2) == pytest.approx(3.18245, abs=1e-4)
+
+
+def test_calls_that_differ_between_improver_runs_are_part_of_the_error() -> None:
+    run = Made()
+    run.version(None, "seed", SEED_GAINS)
+    run.version(0, "kept")
+    run.score(0, "val", 1, SEED_GAINS)
+    run.score(1, "val", 1, SEED_GAINS, calls=[6, 18, 6, 18])
+    found = gain.multiplier(run, 1)
+    assert found.estimate == pytest.approx((0.35 / 12) / (0.35 / 6))
+    assert found.low is not None and found.high is not None and found.high - found.low > 0.1
+
+
+def test_the_multiplier_of_a_version_with_the_seeds_text_is_1() -> None:
+    run = Made()
+    run.version(None, "seed", [0.1, -0.1], text="same = 1")
+    run.version(0, "not_better", [0.1, -0.1], text="same = 1")
+    found = gain.multiplier(run, 1)
+    assert (found.estimate, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seed", "why"),
+    [
+        ([0.1, -0.1, 0.2], "of the seed's gain +0.0667 [-0.3128, +0.5461] holds 0"),
+        ([-0.3, -0.4, -0.3], "the seed loses (-0.3333)"),
+        ([0.3], "of the seed's gain +0.3000 has none"),
+    ],
+)
+def test_nothing_is_measured_in_units_of_a_gain_that_may_be_0(seed: list[float], why: str) -> None:
+    run = Made()
+    run.version(None, "seed", seed)
+    run.version(0, "kept", [0.5] * len(seed))
+    found = gain.multiplier(run, 1)
+    assert found.estimate is None and found.low is None
+    assert why.split("[")[0] in found.why
+
+
+def test_a_version_that_asks_nothing_has_no_gain_per_call() -> None:
+    run = doubled()
+    run.version(1, "kept", [0.4, 0.4], calls=0)
+    assert gain.multiplier(run, 2).why == "version 2 asked for no call: gain per call has no meaning"
+
+
+# -- returns and elasticities ----------------------------------------------------------------------------------------
+def growing(kept: int, exponent: float) -> Made:
+    """Every unit doubles what was spent in all, and a call is worth `spent ** exponent`."""
+    run = Made()
+    run.version(None, "seed", [0.10, 0.12, 0.11], calls=1)
+    for k in range(1, kept + 1):
+        worth = (2.0**k) ** exponent * (1.02 if k % 2 else 1.0)
+        run.version(k - 1, "kept", [0.11 * worth, 0.10 * worth, 0.12 * worth], calls=1)
+        run._rows["versions"][-1]["llm_calls"] = 3 * 2 ** (k - 1)
+    return run
+
+
+def test_the_returns_exponent_is_the_slope_of_the_logarithms() -> None:
+    found = gain.returns_exponent(growing(9, 0.5))
+    # x = k log 2 (k = 1 to 9), y = 0.5 x + log 1.02 for odd k, whose slope against k is 0 by symmetry
+    assert found.estimate == pytest.approx(0.5) and found.n == 9
+    assert found.low is not None and 0.49 < found.low < 0.5
+
+
+def test_the_returns_exponent_is_not_identified_below_eight_kept_versions() -> None:
+    found = gain.returns_exponent(growing(7, 0.5))
+    assert found.estimate is None and found.why == "not identified: 7 kept versions, it takes 8"
+
+
+def test_one_version_that_loses_leaves_the_exponent_unidentified() -> None:
+    run = growing(8, 0.5)
+    run.version(8, "kept", [-0.2, -0.1, -0.3], calls=1)
+    assert gain.returns_exponent(run).why == "not identified: version 9: its multiplier is -1.8182"
+
+
+def spent(gained: float, calls: int, cpu: float | None) -> Made:
+    run = Made()
+    run.version(None, "seed", [gained], calls=calls)
+    run.measure("a = 1", "train", 0, 0.5, cpu=cpu)
+    run.measure("a = 1", "test", 0, 0.5, cpu=99.0)
+    return run
+
+
+def test_elasticities_are_the_exponents_of_calls_and_cpu() -> None:
+    pairs = [(calls, cpu) for calls in (2, 4, 8) for cpu in (1.0, 3.0, 9.0)]
+    runs = [spent(0.1 * calls**0.3 * cpu**0.2, calls, cpu) for calls, cpu in pairs]
+    found = gain.elasticities(runs)
+    assert found["llm_calls"].estimate == pytest.approx(0.3) and found["cpu_seconds"].estimate == pytest.approx(0.2)
+    assert found["llm_calls"].n == 9
+
+
+@pytest.mark.parametrize(
+    ("runs", "why"),
+    [
+        ([(0.1, 2, 1.0)] * 7, "7 runs, it takes 8"),
+        ([(0.1, 2, 1.0)] * 7 + [(0.0, 2, 1.0)], "run 7 has no gain above 0, which has no logarithm"),
+        ([(0.1, 2, None)] * 8, "run 0 has no record of its CPU seconds"),
+        ([(0.1, 2**k, 3.0**k) for k in range(8)], "calls and CPU rose together, 100% of one is explained by the other"),
+    ],
+)
+def test_an_elasticity_that_the_runs_cannot_show_is_not_identified(
+    runs: list[tuple[float, int, float | None]], why: str
+) -> None:
+    found = gain.elasticities([spent(*one) for one in runs])
+    assert {m.why for m in found.values()} == {f"not identified: {why}"} and found["llm_calls"].estimate is None

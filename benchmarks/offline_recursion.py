@@ -1,25 +1,28 @@
 """Does the offline recursion improve its improver, and does it beat asking as often without recursion?
 
-    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--seeds 0-9] [--repeats 32] [--workers N]
+    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--rows FILE] [--seeds 0-9] [--repeats 32]
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
 and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run on each
 task than the best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
-Takes about 20 minutes on two cores. With --each every task is a run of its own, and a line of one table.
+Takes about 20 minutes on two cores. With --each every task is a run of its own and a line of one table; with --rows
+what is measured is kept in a file, and the same command goes on from it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from stop.analysis.intervals import paired_difference
 from stop.improve import Arm
 from stop.lineage import ImproverRun, Score
 from stop.sandbox import usable
@@ -32,9 +35,8 @@ ARMS = {"all operators": "mutation", "iterate off": "mutation:no-iterate"}
 
 
 EACH = (
-    "| task | kept | seed | best | best - seed | above "
-    "| best - best_of_n | above | calls best | calls best_of_n | s |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
+    "| task | kept something | seed | best | best - seed | best - best_of_n | above best_of_n "
+    "| calls best | calls best_of_n | s |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -50,6 +52,7 @@ class Row:
     control_score: float  # best_of_n
     control_calls: float
     seconds: float
+    runs: dict[str, list[float]] = field(default_factory=dict)  # each improver run of seed, best and best_of_n
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     p.add_argument("--tasks", default="quick", help="a task or a set (default: quick)")
     p.add_argument("--each", action="store_true", help="every task by itself, one line of a table for each")
+    p.add_argument("--rows", help="a file to which --each adds what it measures, and from which it goes on")
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
+    p.add_argument("--steps", type=int, help="steps of a run (default: that of stop.run)")
+    p.add_argument("--run-repeats", type=int, help="improver runs per task and score in a run (default: stop.run's)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
     arguments = p.parse_args(argv)
@@ -67,10 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = range(int(first), int(last or first) + 1)
     for arm in arguments.arms.split(","):
         if arguments.each:
-            print(f"\n## {arm} (model {ARMS[arm]}), {len(seeds)} runs of each task\n\n{EACH}", flush=True)
-            for task in find_tasks([arguments.tasks]):
-                rows = [measure(task.name, ARMS[arm], seed, arguments.repeats, arguments.workers) for seed in seeds]
-                print(_task_line(task.name, rows), flush=True)
+            tasks = [task.name for task in find_tasks([arguments.tasks])]
+            found = _each(tasks, ARMS[arm], seeds, arguments)
+            n = f"{len(seeds)} runs of each task, n = {len(seeds) * arguments.repeats} paired improver runs on test"
+            print(f"\n## {arm} (model {ARMS[arm]}), {n}\n\n{EACH}")
+            print("\n".join(_task_line(name, found[name]) for name in tasks), flush=True)
             continue
         rows = []
         print(f"\n## {arm} (model {ARMS[arm]})\n")
@@ -80,18 +87,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for seed in seeds:
-            rows.append(measure(arguments.tasks, ARMS[arm], seed, arguments.repeats, arguments.workers))
+            rows.append(measure(_asked(arguments, arguments.tasks, ARMS[arm], seed), arguments.workers))
             print(_line(rows[-1]), flush=True)
         print(_summary(rows, arguments.repeats), flush=True)
     return 0
 
 
-def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Row:
-    """One run with the default settings, then its three scaffolds on test."""
-    tasks = find_tasks([which])
-    names, confined = tuple(t.name for t in tasks), usable("auto").name
-    config = RunConfig(tasks=names, model=model, seed=seed, test_repeats=repeats, sandbox=confined)
-    scaffold = read_scaffold("seed")
+def _asked(arguments: argparse.Namespace, which: str, model: str, seed: int) -> RunConfig:
+    """The settings of one run: stop.run's defaults, but for what is asked."""
+    settings = {"generations": arguments.steps, "repeats": arguments.run_repeats}
+    return RunConfig(
+        tasks=tuple(t.name for t in find_tasks([which])), model=model, seed=seed, test_repeats=arguments.repeats,
+        sandbox=usable("auto").name, **{key: n for key, n in settings.items() if n},
+    )  # fmt: skip
+
+
+def _each(tasks: Sequence[str], model: str, seeds: range, arguments: argparse.Namespace) -> dict[str, list[Row]]:
+    """The rows of every task, those that --rows holds taken from it; seed after seed, so that none is far ahead."""
+    kept = Path(arguments.rows) if arguments.rows else None
+    known = {}
+    if kept and kept.is_file():
+        for one in map(json.loads, kept.read_text().splitlines()):
+            known[json.dumps(one["config"])] = Row(**one["row"])
+    found: dict[str, list[Row]] = {name: [] for name in tasks}
+    for seed in seeds:
+        for name in tasks:
+            config = _asked(arguments, name, model, seed)
+            key = json.dumps(config.record())
+            if key not in known:
+                known[key] = measure(config, arguments.workers)
+                print(f"{name}: {_line(known[key])}", file=sys.stderr, flush=True)
+                if kept:
+                    with kept.open("a") as file:
+                        file.write(json.dumps({"config": config.record(), "row": asdict(known[key])}) + "\n")
+            found[name].append(known[key])
+    return found
+
+
+def measure(config: RunConfig, workers: int) -> Row:
+    """One run, then its three scaffolds on test."""
+    scaffold, tasks = read_scaffold("seed"), find_tasks(list(config.tasks))
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(config, tasks, scaffold, Means(Path(folder) / "run", workers))
         started = time.monotonic()
@@ -103,10 +138,11 @@ def measure(which: str, model: str, seed: int, repeats: int, workers: int) -> Ro
             kept = sum(verdict == "kept" for verdict in recorded.standing.values())
             arms = [Arm("seed", scaffold), Arm("best", Scaffold.checked(best))]
             arms += [Arm("best_of_n", read_scaffold("best_of_n"), calls_of="best")]
-            at_seed, at_best, control = session.compare(arms).values()
-    means = (Score.of(runs).mean for runs in (at_seed, at_best, control))
-    seed_score, best_score, control_score = means
-    return Row(seed, kept, seed_score, best_score, _calls(at_best), control_score, _calls(control), seconds)
+            found = session.compare(arms)
+    seed_score, best_score, control_score = (Score.of(runs).mean for runs in found.values())
+    calls, control_calls = _calls(found["best"]), _calls(found["best_of_n"])
+    scores = {name: [r.utility for r in runs] for name, runs in found.items()}
+    return Row(config.seed, kept, seed_score, best_score, calls, control_score, control_calls, seconds, scores)
 
 
 def _quiet(event: str) -> None:
@@ -126,16 +162,25 @@ def _line(row: Row) -> str:
 
 
 def _task_line(name: str, rows: Sequence[Row]) -> str:
-    """One task: means over runs, differences with their intervals, and in how many runs they are above 0."""
-    gains = [r.best_score - r.seed_score for r in rows]
-    over = [r.best_score - r.control_score for r in rows]
-    above = [f"{sum(g > 0 for g in found)} of {len(rows)}" for found in (gains, over)]
-    fields = ("seed_score", "best_score", "best_calls", "control_calls", "seconds")
-    seed, best, calls, control, seconds = (statistics.fmean(getattr(r, field) for r in rows) for field in fields)
-    return (
-        f"| {name} | {sum(r.kept for r in rows)} | {seed:.4f} | {best:.4f} | {_interval(gains)} | {above[0]} "
-        f"| {_interval(over)} | {above[1]} | {calls:.1f} | {control:.1f} | {seconds:.0f} |"
+    """One task: means over runs, and differences of paired improver runs with 95 % intervals, stratified by run."""
+    seed, best, calls, control, seconds = (
+        statistics.fmean(getattr(r, name) for r in rows)
+        for name in ("seed_score", "best_score", "best_calls", "control_calls", "seconds")
     )
+    gains, over = (_paired(rows, other) for other in ("seed", "best_of_n"))
+    above = sum(r.best_score > r.control_score for r in rows)
+    return (
+        f"| {name} | {sum(r.kept > 0 for r in rows)} of {len(rows)} | {seed:.4f} | {best:.4f} | {gains} | {over} "
+        f"| {above} of {len(rows)} | {calls:.1f} | {control:.1f} | {seconds:.0f} |"
+    )
+
+
+def _paired(rows: Sequence[Row], other: str) -> str:
+    """The best version minus another arm. Where no improver run differs there is no interval: that is no certainty."""
+    runs = [{str(r.seed): r.runs[arm] for r in rows} for arm in ("best", other)]
+    found = paired_difference(*runs)
+    interval = found.interval()
+    return f"{found.mean:+.4f}" + (f" [{interval[0]:+.4f}, {interval[1]:+.4f}]" if interval else "")
 
 
 def _summary(rows: Sequence[Row], repeats: int) -> str:

@@ -133,14 +133,17 @@ def _reference(bench: Bench) -> str:
     """What 1.0 is worth is said by its method; a solution that is kept in hidden scores it."""
     hidden = [one["hidden"] for one in made(bench.task, bench.sandbox, "val", 0)]
     methods = [one.get("method", "") if isinstance(one, dict) else "" for one in hidden]
-    if not all(methods):
+    if not all(type(method) is str and method for method in methods):
         raise Fault("hidden has no 'method': the words for how the best known value was found. Add them in task.py.")
     if bench.task.open != any("not proved" in method for method in methods):
         raise Fault(
             f"open = {str(bench.task.open).lower()}, but the method says {methods[0]!r}. Say 'not proved' if open."
         )
-    if "solution" not in hidden[0]:
+    solved = sum("solution" in one for one in hidden)
+    if not solved:
         return methods[0]
+    if solved < len(hidden):
+        raise Fault(f"only {solved} of {len(hidden)} hidden parts have a 'solution'. Give all of them one, or none.")
     outputs = [(i, wire.pack(one["solution"])) for i, one in enumerate(hidden)]
     scores = [found.score for found in bench.utility.scorer.scores("val", 0, outputs)]
     if set(scores) != {1.0}:
@@ -169,7 +172,8 @@ def _seed(bench: Bench) -> str:
         found = bench.utility.evaluate(task.seed_source, split, 0)
         failed = next((o for o in found.outcomes if o.status != "scored"), None)
         if failed:
-            raise Fault(f"fails on {failed.instance_id}: {failed.status}, {failed.detail}. Mend seed.py.")
+            what = "score() in task.py, or what seed.py returns" if failed.status == "unscorable" else "seed.py"
+            raise Fault(f"fails on {failed.instance_id}: {failed.status}, {failed.detail}. Mend {what}.")
         if not 0.0 < found.score < 1.0:
             raise Fault(
                 f"scores {found.score:.4f} on {split}; it must lie between 0 and 1. Make seed.py stronger or weaker."
@@ -207,13 +211,18 @@ def _explained(bench: Bench) -> str:
 
 
 def _shown(bench: Bench) -> str:
-    """The code that an improver is shown scores the seed's answer as the scorer does."""
+    """The code that an improver is shown scores the seed's answer as the scorer does, which scores it so every time."""
     task = bench.task
     code = task.text.split("```python\n")[-1].split("```")[0]
     one, answer = made(task, bench.sandbox, "val", 0)[0], seed_answer(bench)
     with bench.sandbox.start(Text("shown.py", code), limits=LIMITS) as child:
         ran = child.call("score", wire.pack([one, answer]), seed=0)
-    if ran.status != "ok" or ran.value() != bench.utility.scorer.scores("val", 0, [(0, wire.pack(answer))])[0].score:
+    first, again = bench.utility.scorer.scores("val", 0, [(0, wire.pack(answer))] * 2)
+    if first != again:
+        raise Fault(
+            f"one output scores {first.score:.4f}, then {again.score:.4f}. Let score() use its arguments alone."
+        )
+    if ran.status != "ok" or ran.value() != first.score:
         raise Fault(
             f"the code shown to improvers does not score alone: {ran.status}, {ran.detail}. Use plain functions."
         )

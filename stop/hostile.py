@@ -65,13 +65,13 @@ def around(answer: object) -> list[object]:
         f"The answer is {text}.",
         repr(text),
     ]
-    if text.translate(ARABIC_DIGITS) != answer:
+    if type(answer) is not str:  # asked first: an array compares its items
+        found += [text, text.translate(ARABIC_DIGITS)]
+    elif text.translate(ARABIC_DIGITS) != text:
         found.append(text.translate(ARABIC_DIGITS))
-    if text != answer:
-        found.append(text)
     if isinstance(answer, list) and answer:
         found += [[*answer, answer], answer * (MOST_ITEMS // len(answer)), dict(enumerate(answer))]
-        found += [as_text] if (as_text := [str(part) for part in answer]) != answer else []
+        found += [] if all(type(part) is str for part in answer) else [[str(part) for part in answer]]
     if isinstance(answer, str) and answer:
         found += [list(answer), answer.encode(), f" {answer}\x00", answer * (MOST_ITEMS // len(answer))]
     return found

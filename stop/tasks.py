@@ -78,13 +78,16 @@ def _check(name: str, preset: str, level: str) -> int:
     """A line for each point of the contract; 1 if one is not kept."""
     from stop.check import findings
     from stop.sandbox import Sandbox
-    from stop.task import known_tasks
+    from stop.task import UnknownTask, known_tasks
 
+    path = known_tasks().get(name, Path(name)).resolve()
+    if not path.is_dir():
+        raise UnknownTask(f"task {name}: is no folder. Copy tasks/_template to it, or give the path of a task folder.")
     kept = True
     with Sandbox.of(level) as sandbox:
         if level != "none":
             sandbox.require()
-        for found in findings(known_tasks().get(name, Path(name)).resolve(), preset, sandbox):
+        for found in findings(path, preset, sandbox):
             print_texts([f"{'ok' if found.ok else 'WRONG':<7}{found.name:<15}{found.said}"])
             kept = kept and found.ok
     print_texts([f"next: {f'python -m stop.run {name}' if kept else 'mend what is WRONG, and check again'}"])

@@ -139,6 +139,13 @@ def test_a_subclass_of_text_is_no_expression() -> None:
     assert said("game_of_24", [[3, 3, 8, 8], 24], {}, Text("8/(3-8/3)")) == (0.0, "an expression is a text, not Text")
 
 
+@pytest.mark.parametrize("name", ["countdown", "game_of_24"])
+def test_the_statement_tells_every_limit_of_an_expression_that_an_answer_can_reach(name: str) -> None:
+    made, statement = code(name), " ".join(find_tasks([name])[0].statement.split())
+    assert f"more than {made['MOST_CHARS']} characters or of more than {made['MOST_TOKENS']} numbers" in statement
+    assert f"more than {made['MOST_DIGITS']} digits, brackets nested deeper than {made['MOST_DEPTH']}" in statement
+
+
 # -- game_of_24 --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("output", "score", "reason"),
@@ -165,10 +172,17 @@ def test_what_four_numbers_can_make_is_found() -> None:
     assert set(everything([2, 3])) == {5, 6, -1, 1, Fraction(2, 3), Fraction(3, 2)}
 
 
+def test_no_four_numbers_are_in_two_splits_or_in_two_of_ten_blocks() -> None:
+    instances = code("game_of_24")["instances"]
+    blocks = [(split, b) for split in ("train", "val", "test") for b in range(10)]
+    drawn = [tuple(sorted(one["input"][0])) for split, b in blocks for one in instances(split, b, 12, 1)]
+    assert len(set(drawn)) == len(drawn) == 360
+
+
 def test_only_hidden_instances_of_game_of_24_have_other_targets() -> None:
     assert {one["input"][1] for one in block("game_of_24", "train")} == {24}
-    targets = {one["input"][1] for one in block("game_of_24", "test", 64)}
-    assert len(targets) > 20 and min(targets) >= 11 and max(targets) <= 60
+    targets = {one["input"][1] for one in block("game_of_24", "test", 32)}
+    assert len(targets) > 10 and min(targets) >= 11 and max(targets) <= 60
 
 
 # -- countdown ---------------------------------------------------------------------------------------------------------
@@ -188,6 +202,14 @@ def test_only_hidden_instances_of_game_of_24_have_other_targets() -> None:
 def test_countdown_by_hand(output: object, score: float, reason: str) -> None:
     found = said("countdown", [[3, 50], 51], {"distance": 1}, output)
     assert found == (pytest.approx(score), reason)
+
+
+def test_what_the_statement_of_countdown_says_of_values_that_are_farther_is_what_they_score() -> None:
+    told = re.findall(r"(0\.\d+) for (?:one that is )?(\d+)", " ".join(find_tasks(["countdown"])[0].statement.split()))
+    assert [farther for _, farther in told] == ["1", "10", "100"]
+    for worth, farther in told:
+        score, _ = said("countdown", [[100, 1], 100 + int(farther)], {"distance": 0}, "100")
+        assert round(score, 2) == float(worth)
 
 
 def reachable(numbers: tuple[Fraction, ...]) -> set[Fraction]:

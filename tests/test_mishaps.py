@@ -79,7 +79,10 @@ def test_after_a_write_that_failed_nothing_more_is_written_and_the_folder_can_be
     kept = Records(path)
     with pytest.raises(CannotWrite, match="No space left on device"):
         for number in range(100):
-            kept.note({"kind": "call", "unit": "seed", "key": str(number), "reply": "x" * 3000})
+            spent = {"input_tokens": 1, "output_tokens": 1, "usd": 0.0}
+            kept.note(
+                {"kind": "call", "unit": "seed", "key": str(number), "reply": "x" * 3000, "stop_reason": "", **spent}
+            )
     before = contents(path)
     for write in (
         lambda: kept.note({"kind": "call", "unit": "seed", "key": "small"}),

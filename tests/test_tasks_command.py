@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stop.check import CHECKS
+from stop.hostile import hostile_outputs
+from stop.sandbox import wire
 from stop.task import BadTask, find_tasks, known_sets, known_tasks, limits_sentence
 from stop.tasks import main, meaning
 
@@ -158,6 +161,10 @@ def test_the_template_and_a_copy_of_it_keep_the_contract(copied: Path, capsys: p
          "deterministic", "in its hidden"),
         ("task.py", "exact: all", "not proved: all", "reference", "open = false"),
         ("task.py", '"method"', '"way"', "reference", "no 'method'"),
+        ("task.py", '"method": "exact', '"method": 5, "m": "exact', "reference", "no 'method'"),
+        ("task.py", 'hidden = {', 'hidden = {**({"solution": []} if i else {}), ', "reference", "only 7 of 8 hidden"),
+        ("task.py", "    return sum(", "    return None and sum(", "seed", "Mend score() in task.py"),
+        ("task.py", "    return sum(", "    return random.random() * sum(", "shown", "one output scores"),
         ("seed.py", "range(4)", "range(0)", "seed", "scores 0.0000 on train"),
         ("seed.py", "import random", "import rondam", "seed", "No module named 'rondam'"),
         ("task.py", "type(item) is int and ", "", "hostile", "score() does not take"),
@@ -184,5 +191,12 @@ def test_a_task_is_checked_as_a_preset_has_it(copied: Path, capsys: pytest.Captu
     assert refused("--check", str(copied), "--preset", "tinny") == 2
 
 
-def test_a_check_of_nothing_is_wrong_usage() -> None:
-    assert refused("--check") == 2
+def test_a_check_of_nothing_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused("--check") == refused("--check", "no/folder") == 2
+    assert "task no/folder: is no folder. Copy tasks/_template to it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [np.arange(3), [np.arange(3), np.arange(2)], [1, 2], "1 + 2", ["a", "b"], None])
+def test_hostile_outputs_are_made_around_every_answer_and_are_never_it(answer: object) -> None:
+    packed = hostile_outputs([[1, 2, 3]], answer)
+    assert len(packed) >= 30 and wire.pack(answer) not in packed or answer is None

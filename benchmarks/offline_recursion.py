@@ -3,8 +3,8 @@
     python benchmarks/offline_recursion.py [--tasks SET] [--each] [--rows FILE] [--seeds 0-9] [--repeats 32]
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
-and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run than the
-best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
+and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run on each
+task than the best version used. The same with the operator `iterate` off. Intervals are 95 % t intervals over seeds.
 Takes about 20 minutes on two cores. With --each every task is a run of its own and a line of one table; with --rows
 what is measured is kept in a file, and the same command goes on from it.
 """
@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from stop.analysis.intervals import paired_difference, stratified_mean
+from stop.improve import Arm
 from stop.lineage import ImproverRun, Score
 from stop.sandbox import usable
 from stop.scaffold import Scaffold, read_scaffold
@@ -135,21 +135,13 @@ def measure(config: RunConfig, workers: int) -> Row:
             recorded = session.recorded
             best = recorded.source(recorded.sha(recorded.best))
             kept = sum(verdict == "kept" for verdict in recorded.standing.values())
-            at_seed, at_best = session.on_test(scaffold), session.on_test(Scaffold.checked(best))
-        calls = _calls(at_best)
-        control = _control(plan, math.ceil(calls / config.responses_per_prompt), Path(folder) / "control")
-    arms = {"seed": at_seed, "best": at_best, "best_of_n": control}
-    seed_score, best_score, control_score = (Score.of(runs).mean for runs in arms.values())
-    scores = {name: [r.utility for r in runs] for name, runs in arms.items()}
-    return Row(config.seed, kept, seed_score, best_score, calls, control_score, _calls(control), seconds, scores)
-
-
-def _control(plan: Plan, prompts: int, out: Path) -> list[ImproverRun]:
-    """best_of_n with as many prompts as the best version used, on the same draws."""
-    config = replace(plan.config, prompts_per_improver_run=max(1, prompts), scaffold="best_of_n")
-    control = Plan(config, plan.tasks, read_scaffold("best_of_n"), replace(plan.means, out=out))
-    with Session(control, tell=_quiet, notify=_quiet) as session:
-        return session.on_test(control.scaffold)
+            arms = [Arm("seed", scaffold), Arm("best", Scaffold.checked(best))]
+            arms += [Arm("best_of_n", read_scaffold("best_of_n"), calls_of="best")]
+            found = session.compare(arms)
+    seed_score, best_score, control_score = (Score.of(runs).mean for runs in found.values())
+    calls, control_calls = _calls(found["best"]), _calls(found["best_of_n"])
+    scores = {name: [r.utility for r in runs] for name, runs in found.items()}
+    return Row(config.seed, kept, seed_score, best_score, calls, control_score, control_calls, seconds, scores)
 
 
 def _quiet(event: str) -> None:

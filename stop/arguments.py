@@ -181,6 +181,17 @@ def _add_how_it_is_run(add: Any) -> None:
     """Options that may differ at every resume."""
     what = "the run folder; the same one resumes (default: results/SET-MODEL[-PRESET]-sS[-ARM], or RUN-ARM)"
     add("--out", metavar="DIR", help=what)
+    what = "look at test again although it was seen, as when a finished run is extended; each look is counted"
+    add("--look-again", action="store_true", help=what)
+    add_means(add)
+    what = "print calls, CPU time and dollars, worst case and likely, and do nothing"
+    add("--dry-run", action="store_true", help=what)
+    what = "run a recorded run again from its records; needs only --out; writes nothing"
+    add("--replay", action="store_true", help=what)
+
+
+def add_means(add: Any) -> None:
+    """Budgets, threads, shared replies and confinement, of whatever asks a model."""
     what = "end the run before call N+1 (default: no limit; budgets hold over all resumes and may be changed)"
     add("--budget-calls", type=number(1, "model calls"), metavar="N", help=what)
     what = "end the run before the call that could, at its worst, make it cost more than X dollars (default: no limit)"
@@ -196,10 +207,6 @@ def _add_how_it_is_run(add: Any) -> None:
     what += "landlock, strict (default: auto; a resumed run keeps its own)"
     add("--sandbox", default="auto", type=choice("sandbox level", SANDBOX), metavar="LEVEL", help=what)
     add("--unsafe-no-sandbox", action="store_true", help="run generated code without confinement; warns on every run")
-    what = "print calls, CPU time and dollars, worst case and likely, and do nothing"
-    add("--dry-run", action="store_true", help=what)
-    what = "run a recorded run again from its records; needs only --out; writes nothing"
-    add("--replay", action="store_true", help=what)
 
 
 WITH_REPLAY = ("out", "replay", "workers", "sandbox", "unsafe_no_sandbox", "help")
@@ -213,6 +220,17 @@ def surplus(arguments: argparse.Namespace, used: Sequence[str]) -> str:
             continue
         if getattr(arguments, action.dest) != action.default:
             return action.option_strings[0] if action.option_strings else "tasks"
+    return ""
+
+
+def means_fault(arguments: argparse.Namespace) -> str:
+    """What cannot be meant of the options of `add_means` and --out, or an empty text."""
+    if arguments.unsafe_no_sandbox and arguments.sandbox != "auto":
+        return "--sandbox and --unsafe-no-sandbox exclude each other. Give one of them."
+    if arguments.cache and arguments.no_cache:
+        return "--cache and --no-cache exclude each other. Give one of them."
+    if "" in (arguments.out, arguments.cache):
+        return "--out and --cache take a folder, not an empty text. Is a variable unset?"
     return ""
 
 

@@ -58,6 +58,7 @@ def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
         "best_meta_utility": _number(run.meta_utility(best)),
         "seed_test_utility": _number(run.test_utility(seed)),
         "best_test_utility": _number(run.test_utility(best)),
+        "test_looks": len(run.settings["looks"]["test"]),
         "evidence": _evidence(run),
         "llm_calls": run.llm_calls,
         "cached_calls": run.llm_calls - run.fresh_calls,

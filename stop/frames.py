@@ -39,7 +39,9 @@ class Run:
     @functools.cached_property
     def outcomes(self) -> DataFrame:
         """Improver runs: version x task x repeat x split."""
-        return self._frame("outcomes.jsonl", ["version", "task", "repeat", "split", "block", "utility", "status"])
+        found = self._frame("outcomes.jsonl", ["version", "task", "repeat", "split", "block", "utility", "status"])
+        # what was compared on test without being a version has an arm and a scaffold instead
+        return found.astype({"version": "Int64"}) if found.version.hasnans else found
 
     @functools.cached_property
     def evaluations(self) -> DataFrame:

@@ -1,14 +1,16 @@
 """The recursion: an improver rewrites its own source, step after step (STOP, arXiv:2310.02304, Algorithm 1).
 
-Owns: one step, the loop over steps, the look at test. Does not own: scores (meta), the choice of the parent (choose),
+Owns: one step, the loop over steps, looks at test. Does not own: scores (meta), the choice of the parent (choose),
 the verdict (accept), the records (ledger).
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from stop.accept import RULES, Terms, Verdict, better, canary
 from stop.betting import level_of
@@ -37,6 +39,9 @@ class Compared:
     verdict: Verdict
 
 
+BEFORE_THE_SEED = "before the seed is scored"  # when a comparison is made in a folder without a version
+
+
 @dataclass(frozen=True)
 class Child:
     """What a step brought forth: a text, perhaps not an improver, and what was found of it, in order."""
@@ -56,6 +61,26 @@ class Child:
     @property
     def spent_in_all(self) -> Spent:
         return sum((_spent(runs) for one in self.found for runs in (one.child, one.parent)), self.spent)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A scaffold that is compared with others on test without being a version of the run.
+
+    calls_of: the name of an arm before it; on every task this one gets as many prompts as it takes to ask for no fewer
+    replies than that one asked for on average. Without it the settings say how many.
+    """
+
+    name: str
+    scaffold: Scaffold
+    calls_of: str = ""
+
+    def record(self) -> Record:
+        """What a look at test in run.json says of it."""
+        return {"name": self.name, "scaffold": self.scaffold.sha, "calls_of": self.calls_of}
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.scaffold.sha}" + (f", at the calls of {self.calls_of})" if self.calls_of else ")")
 
 
 class Recursion:
@@ -157,12 +182,41 @@ class Recursion:
         self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started))
         self._ledger.look({**look, "done": True})
 
-    def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
-        """Improver runs on the test block, for comparisons outside the lineage; counted as a look."""
-        unit = f"comparison with {scaffold.sha} after step {self.steps}"
-        self._ledger.look({"unit": unit, "versions": [], "block": 0, "done": True})
-        self._begin(unit)
-        return self._meta.runs(scaffold.source, self._exam("test", 0))
+    def compare(self, arms: Sequence[Arm]) -> dict[str, list[ImproverRun]]:
+        """Improver runs of each arm on the test block, same tasks and draws: one look, recorded, made once."""
+        unit = self.comparison(arms)
+        made: dict[str, list[ImproverRun]] = {arm.name: [] for arm in arms}
+        for row in self._ledger.compared(unit):
+            made[row["arm"]].append(ImproverRun.of(row))
+        if any(made.values()):
+            return made
+        look = {"unit": unit, "versions": [], "arms": [arm.record() for arm in arms], "block": 0}
+        self._ledger.look({**look, "done": False})
+        started, _ = self._begin(unit)
+        outcomes: list[Record] = []
+        for arm in arms:
+            prompts = self._prompts(made[arm.calls_of]) if arm.calls_of else ()
+            runs = self._meta.runs(arm.scaffold.source, replace(self._exam("test", 0), prompts=prompts))
+            outcomes += [r.compared(arm=arm.name, scaffold=arm.scaffold.sha, block=0, unit=unit) for r in runs]
+            self._tell(f"test: {arm} has meta-utility {_shown(Score.of(runs))}")
+            made[arm.name] = runs
+        sources = [arm.scaffold.source for arm in arms]
+        self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started, compared=sources))
+        self._ledger.look({**look, "done": True})
+        return made
+
+    def comparison(self, arms: Sequence[Arm]) -> str:
+        """The unit in which these arms are compared."""
+        when = f"after step {self.steps}" if self._ledger.lineage.versions else BEFORE_THE_SEED
+        return f"comparison of {', '.join(map(str, arms))} {when}"
+
+    def _prompts(self, runs: Sequence[ImproverRun]) -> tuple[tuple[str, int], ...]:
+        """Per task, the fewest prompts whose replies are no fewer than these runs' mean; at least one."""
+        calls: dict[str, list[int]] = {}
+        for run in runs:
+            calls.setdefault(run.task, []).append(run.spent.llm_calls)
+        per_prompt = self._config.responses_per_prompt
+        return tuple((task, max(1, math.ceil(fmean(n) / per_prompt))) for task, n in calls.items())
 
     # -- one step ---------------------------------------------------------------------------------------------------
     def _written(self, parent: Version, number: int) -> Rewritten | None:

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from stop.budget import SpentBefore
 from stop.cache import Answers
-from stop.chain import CHAINED, Break, Record, finished_units, read_lines, read_run, read_timing
+from stop.chain import CHAINED, BadFolder, Break, Record, finished_units, read_lines, read_run, read_timing
 from stop.lineage import Decision, Lineage, Version
 from stop.records import Records
+from stop.scaffold import sha
 
 MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind")  # not in the chained lines
 
@@ -31,6 +32,21 @@ class Ending:
     decisions: Sequence[Decision] = ()  # on the version; the last one is its standing
     source: str = ""
     seconds: float = 0.0
+    compared: Sequence[str] = ()  # sources of scaffolds that are no versions
+
+
+class LookedBefore(BadFolder):
+    """Test was seen before, and nobody asked for another look at it."""
+
+
+def check_look(path: Path, run: Record, unit: str) -> None:
+    """Raises LookedBefore if test was looked at, and not in this unit: results on it could choose what is done next."""
+    seen = [look["unit"] for look in run["looks"]["test"]]
+    if seen and unit not in seen:
+        raise LookedBefore(
+            f"{path}: test was looked at in {seen[-1]!r}; {unit!r} would be another look, on instances that are known "
+            "by now. Give another --out, or --look-again: the look is counted."
+        )
 
 
 class Ledger(Protocol):
@@ -42,13 +58,15 @@ class Ledger(Protocol):
     def look(self, what: Record) -> None: ...
     def tested(self, unit: str) -> bool: ...
     def on_test(self) -> set[int]: ...
+    def compared(self, unit: str) -> list[Record]: ...
 
 
 class Writing:
-    """Appends to a run folder."""
+    """Appends to a run folder. look_again: test may be looked at more than once."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, look_again: bool = False) -> None:
         self._records = records
+        self._look_again = look_again
         self.lineage = Lineage(records.rows["lineage.jsonl"], records.rows["decisions.jsonl"])
 
     def open(self, answers: Answers) -> SpentBefore:
@@ -82,6 +100,8 @@ class Writing:
         new, pending = answers.taken()
         if ending.version is not None:
             self._records.put("sources", f"{ending.version.sha}.py", ending.source)
+        for source in ending.compared:
+            self._records.put("sources", f"{sha(source)}.py", source)
         batches = unit_batches(ending, new)
         self._records.commit(batches, _timing(ending, new), pending)
         self._count_val_looks()
@@ -89,8 +109,13 @@ class Writing:
             self.lineage.append(ending.version, ending.decisions)
 
     def look(self, what: Record) -> None:
-        """Counts a look at test before it is taken; the same look again (after a kill) is the same look."""
+        """Counts a look at test before it is taken; the same look again (after a kill) is the same look.
+
+        Raises LookedBefore.
+        """
         run = read_run(self._records.path)
+        if not self._look_again:
+            check_look(self._records.path, run, what["unit"])
         looks = [one for one in run["looks"]["test"] if one["unit"] != what["unit"]]
         run["looks"]["test"] = [*looks, what]
         self._records.put_run(run)
@@ -109,6 +134,10 @@ class Writing:
     def on_test(self) -> set[int]:
         """The versions whose improver runs on test are recorded."""
         return _on_test(self._records.rows["outcomes.jsonl"])
+
+    def compared(self, unit: str) -> list[Record]:
+        """The improver runs of a comparison that is over; [] of one that is not."""
+        return [row for row in self._records.rows["outcomes.jsonl"] if row["unit"] == unit and self.tested(unit)]
 
 
 class Differs(Exception):
@@ -156,6 +185,10 @@ class Comparing:
         """The versions that were looked at on test up to this moment of the replay."""
         return _on_test(self.rows["outcomes.jsonl"][: self._next["outcomes.jsonl"]])
 
+    def compared(self, unit: str) -> list[Record]:
+        """Every comparison is made again, from the records."""
+        return []
+
     def close(self) -> None:
         """Raises Differs if the folder holds records that the replay did not make."""
         for name in ("outcomes.jsonl", "incidents.jsonl", "lineage.jsonl", "decisions.jsonl"):
@@ -179,7 +212,7 @@ class Comparing:
 
 
 def _on_test(outcomes: Sequence[Record]) -> set[int]:
-    return {row["version"] for row in outcomes if row["split"] == "test"}
+    return {row["version"] for row in outcomes if row["split"] == "test" and row["version"] is not None}
 
 
 def _cut_tail(rows: dict[str, list[Record]], finished: set[str]) -> bool:
@@ -253,4 +286,6 @@ def describe(name: str, row: Record) -> str:
         "lineage.jsonl": "version {id} ({sha})",
         "decisions.jsonl": "decision on version {id}",
     }
+    if "arm" in row:
+        kinds["outcomes.jsonl"] = "improver run of {scaffold} ({arm}) on {task} {split} block {block} repeat {repeat}"
     return kinds[name].format(**row)

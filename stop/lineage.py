@@ -36,6 +36,11 @@ class Spent:
             round(self.usd + other.usd, 9),
         )
 
+    @classmethod
+    def of(cls, row: Record) -> Spent:
+        """What a record says was spent."""
+        return cls(row["llm_calls"], row["input_tokens"], row["output_tokens"], row["usd"])
+
 
 @dataclass(frozen=True)
 class ImproverRun:
@@ -53,9 +58,22 @@ class ImproverRun:
 
     def record(self, *, version: int, split: str, block: int, unit: str) -> Record:
         """What outcomes.jsonl holds of it."""
+        return {"unit": unit, "version": version, "split": split, "block": block, **self._row()}
+
+    def compared(self, *, arm: str, scaffold: str, block: int, unit: str) -> Record:
+        """What outcomes.jsonl holds of a run on test of an improver that is no version; scaffold: its sha."""
+        who = {"version": None, "arm": arm, "scaffold": scaffold}
+        return {"unit": unit, **who, "split": "test", "block": block, **self._row()}
+
+    @classmethod
+    def of(cls, row: Record) -> ImproverRun:
+        """The run that a record describes."""
+        names = ("task", "repeat", "status", "solution", "utility", "seed_utility", "counts", "detail")
+        return cls(**{name: row[name] for name in names}, spent=Spent.of(row))
+
+    def _row(self) -> Record:
         row = asdict(self)
-        row |= row.pop("spent")
-        return {"unit": unit, "version": version, "split": split, "block": block, **row}
+        return row | row.pop("spent")
 
 
 @dataclass(frozen=True)
@@ -105,7 +123,7 @@ class Version:
 
     @classmethod
     def of(cls, row: Record) -> Version:
-        spent = Spent(row["llm_calls"], row["input_tokens"], row["output_tokens"], row["usd"])
+        spent = Spent.of(row)
         names = ("id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility", "stderr", "n")
         return cls(**{n: row[n] for n in names}, spent=spent, detail=row["detail"])
 

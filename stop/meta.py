@@ -31,13 +31,14 @@ FRESH_BLOCKS = 1_000_000  # val blocks that no step reaches: this one is the noi
 
 @dataclass(frozen=True)
 class Exam:
-    """On what, and with which draws, an improver is scored."""
+    """On what, with which draws and prompts, an improver is scored."""
 
     purpose: Purpose
     split: Split
     block: int
     repeats: int
     first: int = 0  # the first repeat of these
+    prompts: tuple[tuple[str, int], ...] = ()  # task, and how many an improver run on it may make; else as in settings
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ class Bench:
                 future.exception()
         return [future.result() for future in futures]
 
-    def handles(self, utility: UtilityHandle, draw: Draw) -> Handles:
+    def handles(self, utility: UtilityHandle, draw: Draw, prompts: int | None = None) -> Handles:
+        """prompts: how many the improver may make, if not as many as the settings say."""
         c = self.config
-        model = ModelHandle(self.ask, draw, c.prompts_per_improver_run, c.responses_per_prompt, c.max_tokens)
+        most = c.prompts_per_improver_run if prompts is None else prompts
+        model = ModelHandle(self.ask, draw, most, c.responses_per_prompt, c.max_tokens)
         return Handles(utility, model)
 
     def rewrite(
@@ -186,8 +189,8 @@ class MetaUtility:
 
         def handles() -> Handles:
             c = bench.config
-            uses = c.utility_calls_per_improver_run
-            return bench.handles(UtilityHandle(task.text, uses, judge, feedback=c.feedback), draw)
+            handle = UtilityHandle(task.text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
+            return bench.handles(handle, draw, dict(exam.prompts).get(task.name))
 
         made = bench.rewrite(text, task.seed_source, handles, bench.second_try)
         self._count(made.spent.llm_calls, exam)

@@ -10,12 +10,13 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stop.chain import FORMAT, BadFolder, Record, read_run
 from stop.controls import arm_of
-from stop.frames import checked_run
+from stop.frames import checked_run, load
+from stop.ledger import check_look
 from stop.model import LanguageModel, UnknownModel
 from stop.model.remote import RemoteModel
 from stop.sandbox import LEVELS, SandboxError, usable
@@ -45,6 +46,7 @@ class Means:
     workers: int
     cache: Path | None = None  # a folder for replies shared between runs; None: the usual one of models that cost money
     no_cache: bool = False  # whether none are shared
+    look_again: bool = False  # whether test may be looked at more than once
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Plan:
     scaffold: Scaffold
     means: Means
     like: str = ""  # the name of the folder whose settings and calls a control takes
+    transfer: Record = field(default_factory=dict)  # of a transfer: where its improver comes from, and the seen tasks
 
     def record(self, model_id: str) -> Record:
         """run.json of a new run."""
@@ -70,6 +73,7 @@ class Plan:
             "axes": self._axes,
             "looks": {"val": [], "test": []},
             **({"like": self.like} if self.like else {}),
+            **({"transfer": self.transfer} if self.transfer else {}),
         }
 
     @property
@@ -162,6 +166,17 @@ def check_same(plan: Plan, model_id: str) -> None:
     steps, asked = found["config"]["generations"], plan.config.generations
     if asked < steps:
         raise BadFolder(f"--out {out}: has {steps} generations, now {asked} are asked for. More may be, fewer not.")
+    if not plan.means.look_again:
+        _check_looks(out, found, asked)
+
+
+def _check_looks(out: Path, found: Record, steps: int) -> None:
+    """Refuses steps after test was seen, before they are paid for. Where none is left, the look itself refuses."""
+    taken = max(0, len(load(out).rows("lineage.jsonl")) - 1)
+    last = [look for look in found["looks"]["test"] if look["unit"] == f"test after step {taken}"]
+    over = any("ended" in look for look in last)  # by something other than the number of steps
+    if steps > taken and not over:
+        check_look(out, found, f"test after step {steps}")
 
 
 def other_packages(plan: Plan, model_id: str) -> str:

@@ -7,7 +7,7 @@ folder holds (chain).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, Missing
 from stop.chain import BadFolder, Record, check_seal, missing_texts, read_source
 from stop.frames import checked_run
-from stop.improve import Recursion
+from stop.improve import BEFORE_THE_SEED, Arm, Recursion
 from stop.ledger import Comparing, Differs
 from stop.model import Request
 from stop.plan import Means, Plan, level
@@ -85,15 +85,29 @@ def _run(
     """Every unit that was finished, in order. Raises Differs, Missing."""
     answers = Answers(None)
     comparing.open(answers)
-    looks = {look["unit"] for look in run["looks"]["test"] if look["done"]}
+    looks = [look for look in run["looks"]["test"] if look["done"]]
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox.of(plan.config.sandbox))
         model = _NoModel(run["model"], plan.config.base_url)
         meter = RunMeter(RunBudget(), SpentBefore())
         live = bench(stack, plan, model, sandbox, answers, meter, notify)
-        recursion = Recursion(live, comparing, functools.partial(read_source, plan.means.out), tell)
+        source = functools.partial(read_source, plan.means.out)
+        recursion = Recursion(live, comparing, source, tell)
+        _look(recursion, looks, BEFORE_THE_SEED, source)
         for done in range(plan.config.generations + 1):
             recursion.run(plan.scaffold, done)
-            if f"test after step {done}" in looks:
-                recursion.look_at_test()
+            _look(recursion, looks, f"after step {done}", source)
         comparing.close()
+
+
+def _look(recursion: Recursion, looks: Sequence[Record], when: str, source: Callable[[str], str]) -> None:
+    """The looks at test that were taken at that moment, in the order in which they ended."""
+    for look in looks:
+        if look["unit"] == f"test {when}":
+            recursion.look_at_test()
+        elif look["unit"].endswith(when) and "arms" in look:
+            recursion.compare([Arm(a["name"], _named(a["scaffold"], source), a["calls_of"]) for a in look["arms"]])
+
+
+def _named(sha: str, source: Callable[[str], str]) -> Scaffold:
+    return Scaffold(source(sha), sha)

@@ -10,17 +10,19 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from stop.arguments import WITH_LIKE, WITH_REPLAY, WRONG_USAGE, run_parser, surplus, workers
+from stop.arguments import WITH_LIKE, WITH_REPLAY, WRONG_USAGE, means_fault, run_parser, surplus, workers
 
 if TYPE_CHECKING:
     from stop.plan import Means, Plan
     from stop.session import Session
+
+COMMAND = "python -m stop.run"
 
 UNSAFE = (
     "WARNING: --unsafe-no-sandbox: generated programs run as you, with your files, network and keys. "
@@ -30,16 +32,15 @@ UNSAFE = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = run_parser().checked(argv)
-    if arguments.unsafe_no_sandbox and arguments.sandbox != "auto":
-        return _wrong("--sandbox and --unsafe-no-sandbox exclude each other. Give one of them.", WRONG_USAGE)
-    if arguments.cache and arguments.no_cache:
-        return _wrong("--cache and --no-cache exclude each other. Give one of them.", WRONG_USAGE)
-    if "" in (arguments.out, arguments.cache):
-        return _wrong("--out and --cache take a folder, not an empty text. Is a variable unset?", WRONG_USAGE)
+    return carried_out(COMMAND, arguments, lambda: _replay(arguments) if arguments.replay else _planned(arguments))
+
+
+def carried_out(command: str, arguments: argparse.Namespace, work: Callable[[], int]) -> int:
+    """The exit status of a command that opens a run; whatever may go wrong is one line that begins with its name."""
+    if fault := means_fault(arguments):
+        return wrong(command, fault, WRONG_USAGE)
     if arguments.unsafe_no_sandbox:
         print(UNSAFE, file=sys.stderr)
-    if arguments.like is not None and not arguments.control:
-        return _wrong("--like goes with --control ARM: which control of that run?", WRONG_USAGE)
     from stop.chain import BadFolder
     from stop.controls import BadControl
     from stop.model import ModelError, UnknownModel
@@ -49,21 +50,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     from stop.task import BadTask, UnknownPreset, UnknownTask
 
     try:
-        return _replay(arguments) if arguments.replay else _planned(arguments)
+        return work()
     except (BadFolder, BadTask, UnknownTask, UnknownPreset, BadScaffold, UnknownScaffold, UnknownModel) as error:
-        return _wrong(error, WRONG_USAGE)
+        return wrong(command, error, WRONG_USAGE)
     except BadControl as error:
-        return _wrong(error, WRONG_USAGE)
+        return wrong(command, error, WRONG_USAGE)
     except (SandboxError, CannotWrite, ModelError) as error:
-        return _wrong(error, 1)
+        return wrong(command, error, 1)
     except KeyboardInterrupt:
-        return _wrong("interrupted; what was finished is saved.", 130)
+        return wrong(command, "interrupted; what was finished is saved.", 130)
 
 
-def _wrong(error: Exception | str, status: int) -> int:
+def wrong(command: str, error: Exception | str, status: int) -> int:
+    """Says what went wrong, in one line; gives back the status."""
     from stop.neutral import neutral
 
-    print(f"python -m stop.run: {neutral(str(error))}", file=sys.stderr)
+    print(f"{command}: {neutral(str(error))}", file=sys.stderr)
     return status
 
 
@@ -72,6 +74,8 @@ def _planned(arguments: argparse.Namespace) -> int:
     from stop.model import open_model
     from stop.plan import check_budget, check_out
 
+    if arguments.like is not None and not arguments.control:
+        return wrong(COMMAND, "--like goes with --control ARM: which control of that run?", WRONG_USAGE)
     plan = _plan_like(arguments) if arguments.like is not None else _plan(arguments)
     check_control(plan.config, plan.scaffold)
     model = open_model(plan.config.model, plan.config.base_url)
@@ -106,13 +110,13 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         arguments.preset,
         tasks=as_found(tasks), model=arguments.model, base_url=arguments.base_url.rstrip("/"),
         scaffold=arguments.scaffold, policy=arguments.policy,
-        seed=arguments.seed, sandbox=level(_asked_level(arguments), out),
+        seed=arguments.seed, sandbox=level(asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
     )  # fmt: skip
     if arguments.control:
         steps = CONTROL_STEPS if arguments.generations is None else arguments.generations
         config = as_control(config, arguments.control, calls=CONTROL_CALLS, steps=steps)
-    return Plan(config, tasks, scaffold, _means(arguments, out))
+    return Plan(config, tasks, scaffold, means(out, arguments))
 
 
 def _plan_like(arguments: argparse.Namespace) -> Plan:
@@ -125,53 +129,82 @@ def _plan_like(arguments: argparse.Namespace) -> Plan:
         raise BadControl(f"--like takes the settings of RUN, and its calls; {given} cannot be given beside it.")
     run = find_run(arguments.like)
     out = Path(arguments.out) if arguments.out else default_out(run, arguments.control)
-    plan = like(run, arguments.control, _means(arguments, out), level(_asked_level(arguments), out))
+    plan = like(run, arguments.control, means(out, arguments), level(asked_level(arguments), out))
     usd, minutes = arguments.budget_usd or 0.0, arguments.budget_minutes or 0.0
     return replace(plan, config=replace(plan.config, budget_usd=usd, budget_minutes=minutes))
 
 
-def _means(arguments: argparse.Namespace, out: Path) -> Means:
+def means(out: Path, arguments: argparse.Namespace) -> Means:
+    """How the run is carried out."""
     from stop.plan import Means
 
     cache = Path(arguments.cache) if arguments.cache else None
-    return Means(out, workers(arguments.workers), cache, arguments.no_cache)
+    return Means(out, workers(arguments.workers), cache, arguments.no_cache, arguments.look_again)
 
 
-def _asked_level(arguments: argparse.Namespace) -> str:
+def asked_level(arguments: argparse.Namespace) -> str:
     return "none" if arguments.unsafe_no_sandbox else arguments.sandbox
 
 
 def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
-    named = "+".join(Path(n).name for n in names), arguments.model, arguments.preset, f"s{arguments.seed}"
-    parts = [part for part in (*named, arguments.control) if part]
-    return Path("results") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in "-".join(parts))
+    return usual_out(names_of(names), arguments.model, arguments.preset, f"s{arguments.seed}", arguments.control or "")
+
+
+def names_of(tasks: Sequence[str]) -> str:
+    """Tasks, sets or paths as a part of a folder's name."""
+    return "+".join(Path(name).name for name in tasks)
+
+
+def usual_out(*parts: str) -> Path:
+    """Where a run goes if nothing is said; parts that are empty are left out."""
+    named = "-".join(part for part in parts if part)
+    return Path("results") / "".join(c if c.isalnum() or c in "+-_." else "-" for c in named)
 
 
 def _run(plan: Plan, resumed: bool) -> int:
-    from stop.budget import RunBudgetSpent
-    from stop.chain import BadFolder
     from stop.closing import block, ended, finished
-    from stop.progress import Progress
-    from stop.session import Session
-    from stop.task import BadTask
 
     if resumed and finished(plan):
         from stop.frames import load
 
         print(block(plan.means.out, ended(load(plan.means.out))))
         return 0
+    what = f"run {plan.means.out}: {_what(plan)}" + " (resumed)" * resumed
+    found = in_session(COMMAND, plan, what, lambda session: session.run())
+    if found.stopped:
+        print(block(plan.means.out, found.stopped))
+    return found.status
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a session came to: exit status; done, or the budget that ended it; nothing if something went wrong."""
+
+    status: int
+    stopped: str = ""
+
+
+def in_session(command: str, plan: Plan, what: str, work: Callable[[Session], str]) -> Ended:
+    """Does the work in a live run. What was finished is kept whatever happens, and all but errors of ours is told."""
+    from stop.budget import RunBudgetSpent
+    from stop.chain import BadFolder
+    from stop.ledger import LookedBefore
+    from stop.progress import Progress
+    from stop.session import Session
+    from stop.task import BadTask
+
     stopped = "done"
     with (
         Progress() as progress,
         _signals() as interrupted,
         Session(plan, progress.tell, progress.notify) as session,
     ):
-        progress.tell(f"run {plan.means.out}: {_what(plan)}" + " (resumed)" * resumed)
+        progress.tell(what)
         try:
             interrupted.watch(session)
-            stopped = session.run()
+            stopped = work(session)
         except (BadFolder, BadTask) as error:
-            return _wrong(error, 1)  # what was finished is kept
+            return Ended(wrong(command, error, WRONG_USAGE if isinstance(error, LookedBefore) else 1))
         except RunBudgetSpent as spent:
             stopped = spent.what
             progress.tell(f"stopped: {spent}; the step in flight is abandoned, its replies are kept")
@@ -179,10 +212,9 @@ def _run(plan: Plan, resumed: bool) -> int:
             if not interrupted.happened:
                 raise
     if interrupted.happened:
-        print(f"interrupted; everything is saved. To go on: {_again()}", file=sys.stderr)
-        return 130
-    print(block(plan.means.out, stopped))
-    return 0
+        print(f"interrupted; everything is saved. To go on: {_again(command)}", file=sys.stderr)
+        return Ended(130)
+    return Ended(0, stopped)
 
 
 def _what(plan: Plan) -> str:
@@ -225,26 +257,25 @@ class _signals:
         raise KeyboardInterrupt
 
 
-def _again() -> str:
-    return shlex.join(["python", "-m", "stop.run", *sys.argv[1:]])
+def _again(command: str) -> str:
+    return shlex.join([*command.split(), *sys.argv[1:]])
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     from stop.neutral import neutral
-    from stop.plan import Means
     from stop.progress import Progress
     from stop.replay import replay
 
     if not arguments.out:
-        return _wrong("--replay needs --out, the folder of a recorded run.", WRONG_USAGE)
+        return wrong(COMMAND, "--replay needs --out, the folder of a recorded run.", WRONG_USAGE)
     if given := surplus(arguments, WITH_REPLAY):
-        return _wrong(f"--replay takes its settings from run.json, not {given}.", WRONG_USAGE)
-    means = Means(Path(arguments.out), workers(arguments.workers))
+        return wrong(COMMAND, f"--replay takes its settings from run.json, not {given}.", WRONG_USAGE)
+    out = Path(arguments.out)
     with Progress() as progress:
-        problems = replay(means, _asked_level(arguments), progress.tell, progress.notify)
+        problems = replay(means(out, arguments), asked_level(arguments), progress.tell, progress.notify)
     for problem in problems:
         print(f"differs: {neutral(problem)}", file=sys.stderr)
-    print(f"replay of {means.out}: {'equal' if not problems else 'differs'}")
+    print(f"replay of {out}: {'equal' if not problems else 'differs'}")
     return 1 if problems else 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -22,7 +22,7 @@ from stop.cache import Answers, SharedReplies, usual_folder
 from stop.chain import BadFolder, Record, read_run, read_source
 from stop.controls import check_control
 from stop.frames import Run, load
-from stop.improve import Recursion
+from stop.improve import Arm, Recursion
 from stop.ledger import Writing
 from stop.lineage import ImproverRun, Version
 from stop.meta import TRAIN_BLOCK, Bench
@@ -31,7 +31,7 @@ from stop.model.remote import MOST_IN_FLIGHT, RemoteModel, costs_money
 from stop.plan import Means, Plan, check_budget, check_out, check_same, level, other_packages
 from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox, SandboxError, unless_lost
-from stop.scaffold import Scaffold, read_scaffold
+from stop.scaffold import read_scaffold
 from stop.scorer import Scorer
 from stop.settings import RunConfig, default_set
 from stop.task import Task, as_found, find_tasks
@@ -61,7 +61,7 @@ class Session:
             records = self._records(stack, model, instances)
             shared = _shared(stack, plan.means, model)
             self._answers = Answers(records, shared)
-            ledger = Writing(records)
+            ledger = Writing(records, plan.means.look_again)
             self._meter = RunMeter(plan.config.budget, ledger.open(self._answers), records.time)
             made = bench(stack, plan, model, self._sandbox, self._answers, self._meter, notify)
             self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
@@ -137,9 +137,13 @@ class Session:
         """The seed's score and all steps that are still to be taken."""
         self._recursion.run(self.plan.scaffold, self.plan.config.generations)
 
-    def on_test(self, scaffold: Scaffold) -> list[ImproverRun]:
-        """Improver runs of any scaffold on test, for comparisons; they become no part of the run's records."""
-        return self._recursion.on_test(scaffold)
+    def compare(self, arms: Sequence[Arm]) -> dict[str, list[ImproverRun]]:
+        """Improver runs on test of scaffolds that are no versions, under the arms' names: one look, counted.
+
+        Recorded, so that the same comparison again is answered from the records and is no look.
+        Raises LookedBefore if test was seen before, unless the session was begun with look_again.
+        """
+        return self._recursion.compare(arms)
 
     def score_seed(self) -> Version:
         """Version 0, scored on val."""
@@ -150,7 +154,10 @@ class Session:
         return self._recursion.step()
 
     def look_at_test(self) -> None:
-        """Scores the seed and the current version on test, once; the look is counted in run.json."""
+        """Scores the seed and the current version on test, once; the look is counted in run.json.
+
+        Raises LookedBefore as `compare` does.
+        """
         self._recursion.look_at_test()
 
     @property
@@ -192,18 +199,19 @@ class _Metered:
 
 def begin(
     *names: str, out: str | Path, workers: int = 2, preset: str = "", cache: str | Path | None = None,
-    no_cache: bool = False, **settings: Any,
+    no_cache: bool = False, look_again: bool = False, **settings: Any,
 ) -> Session:  # fmt: skip
     """A session for notebooks: tasks or sets by name (default: the preset's or quick), RunConfig's settings by keyword.
 
-    cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache.
+    cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
+    looked at although it was before, as with --look-again.
     Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadFolder, CannotWrite, SandboxError: one
     clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
     config = RunConfig.by_preset(preset, tasks=as_found(tasks), **settings)
-    means = Means(Path(out), workers, Path(cache) if cache else None, no_cache)
+    means = Means(Path(out), workers, Path(cache) if cache else None, no_cache, look_again)
     plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)
 

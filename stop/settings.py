@@ -82,6 +82,7 @@ class RunConfig:
     base_url: str = ""  # of the model's server; "": the provider's own
     control: str = ""  # an arm of controls.ARMS; "": the recursion itself
     search_calls: int = 0  # the most that the seed's score and all steps may ask for, known answers too; 0: no limit
+    improved: str = ""  # of a transfer: the sha of the improver that is tried beside the scaffold; "": of no transfer
 
     def __post_init__(self) -> None:
         """Raises ValueError for a setting that no run can have."""

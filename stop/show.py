@@ -78,6 +78,8 @@ def versions_of(run: Run) -> list[Version]:
     except (KeyError, TypeError) as error:
         raise LookupError(f"{run.path}/lineage.jsonl: not a record of this version of stop ({error}).") from None
     if not found:
+        if "transfer" in run.settings:
+            raise LookupError(f"{run.path}: is a transfer and has no versions; its own command prints its table again.")
         raise LookupError(f"{run.path}: no version is finished yet. To go on, run the command that began it again.")
     return found
 
@@ -117,7 +119,9 @@ def _print_lineage(run: Run) -> None:
     ]  # fmt: skip
     print_table(HEADINGS, rows, numbers=("id", "parent", "step", "gen", "n", "calls"), wide=("why",))
     replies = ", ".join(f"{n} {reason}" for reason, n in run.stop_reasons.items())
-    print_texts([f"replies: {replies or 'none'}", f"seal: {run.seal}", f"next: {_next(run, len(rows))}"])
+    looks = [look["unit"] + " (not done)" * (not look["done"]) for look in run.settings["looks"]["test"]]
+    told = [f"replies: {replies or 'none'}", f"looks at test: {len(looks)}" + f" ({', '.join(looks)})" * bool(looks)]
+    print_texts([*told, f"seal: {run.seal}", f"next: {_next(run, len(rows))}"])
 
 
 def _next(run: Run, versions: int) -> str:

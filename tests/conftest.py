@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,13 @@ def stop_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 
 class Background:
-    """`python -m stop.run` in a process of its own, forked from this one, so that nothing is imported again."""
+    """A command in a process of its own, forked from this one, so that nothing is imported again."""
 
-    def __init__(self, *argv: object, most_bytes: int = 0) -> None:
-        """most_bytes: no file that it writes may grow beyond that, as on a disk that is full."""
+    def __init__(
+        self, *argv: object, most_bytes: int = 0, main: Callable[[Sequence[str] | None], int] = run_main
+    ) -> None:
+        """most_bytes: no file that it writes may grow beyond that, as on a disk that is full. main: of the command."""
+        self._main = main
         self._said, said = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -109,7 +112,7 @@ class Background:
             sys.stdout, sys.stderr = open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
             if most_bytes:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-            status = run_main(argv)
+            status = self._main(argv)
         except SystemExit as left:
             status = int(left.code or 0)
         except BaseException:  # noqa: BLE001 - it is shown as the command would show it

@@ -334,7 +334,7 @@ def test_a_run_folder_with_a_fault_is_refused_in_one_line_and_left_as_it_is(
     out = shutil.copytree(small_run, tmp_path / "copy")
     spoil(out)
     before = contents(out)
-    said = stop_run("maxcut", "--generations", "3", "--repeats", "1", "--out", out)
+    said = stop_run("maxcut", "--generations", "3", "--repeats", "1", "--look-again", "--out", out)
     assert_refused(said, str(out), why)
     assert contents(out) == before
 
@@ -383,7 +383,8 @@ def test_calls_count_against_the_budget_though_their_timing_is_lost(
 ) -> None:
     out = shutil.copytree(small_run, tmp_path / "copy")
     (out / "timing.jsonl").write_text("")
-    said = stop_run("maxcut", "--generations", "4", "--repeats", "1", "--budget-calls", "20", "--out", out)
+    longer = "--generations", "4", "--look-again", "--budget-calls", "20"
+    said = stop_run("maxcut", *longer, "--repeats", "1", "--out", out)
     assert said.status == 0 and "stopped: budget_calls" in said.out
 
 
@@ -409,7 +410,7 @@ def test_a_task_that_is_not_the_one_of_the_run_is_refused(
     out = shutil.copytree(small_run, tmp_path / "copy")
     edited(out / "run.json", old, new)
     (out / "seal.json").unlink()
-    said = stop_run("maxcut", "--generations", "3", "--repeats", "1", "--out", out)
+    said = stop_run("maxcut", "--generations", "3", "--repeats", "1", "--look-again", "--out", out)
     assert_refused(said, why, "Give another --out")
 
 
@@ -431,7 +432,7 @@ def test_a_read_only_out_is_refused_and_a_replay_from_there_works(
 ) -> None:
     folder = read_only(small_run)
     assert_refused(stop_run("maxcut", "--out", folder / "new"), f"{folder} is not writable. Give another --out.")
-    longer = "maxcut", "--generations", "3", "--repeats", "1", "--out", folder / "run"
+    longer = "maxcut", "--generations", "3", "--repeats", "1", "--look-again", "--out", folder / "run"
     assert_refused(stop_run(*longer), f"--out {folder / 'run'}: ", "is not writable. Give another --out.")
     assert "equal" in stop_run("--replay", "--out", folder / "run").out
 

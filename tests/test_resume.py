@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Said, records
+from conftest import Said, contents, records
 
 from stop.model import Request
 from stop.run import main
@@ -176,6 +176,11 @@ def test_a_replay_names_the_record_that_is_missing(
     assert said in found.err and "replay" in found.out
 
 
+def without_look_at_test(run_folder: Path, out: Path) -> Path:
+    """A copy without seal and look at test, as a kill leaves a folder after the last step."""
+    return without_last_decisions(0, run_folder, out)
+
+
 def without_last_decisions(number: int, run_folder: Path, out: Path) -> Path:
     """A copy without seal and look at test: for 1, as a kill leaves a folder just before the decision of step 2."""
     shutil.copytree(run_folder, out)
@@ -185,7 +190,7 @@ def without_last_decisions(number: int, run_folder: Path, out: Path) -> Path:
     (out / "seal.json").unlink()
     for path in out.glob("*.jsonl"):
         kept = [line for line in path.read_bytes().splitlines(keepends=True) if b'"unit":"test ' not in line]
-        path.write_bytes(b"".join(kept[:-number] if path.name == "decisions.jsonl" else kept))
+        path.write_bytes(b"".join(kept[: len(kept) - number] if path.name == "decisions.jsonl" else kept))
     return out
 
 
@@ -237,12 +242,38 @@ def test_a_replay_names_a_score_that_was_edited(
     assert "meta_utility is 0.9999" in capsys.readouterr().err
 
 
-def test_more_generations_go_on_from_the_end_and_count_another_look_at_test(small_run: Path, tmp_path: Path) -> None:
+def looks_at_test(out: Path) -> list[str]:
+    return [look["unit"] for look in json.loads((out / "run.json").read_text())["looks"]["test"]]
+
+
+def test_more_generations_go_on_after_test_was_seen_if_another_look_is_asked_for_and_it_is_counted(
+    small_run: Path, tmp_path: Path, stop_run: Callable[..., Said]
+) -> None:
     out = shutil.copytree(small_run, tmp_path / "longer")
-    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--out", str(out)]) == 0
-    looks = json.loads((out / "run.json").read_text())["looks"]["test"]
-    assert [look["unit"] for look in looks] == ["test after step 2", "test after step 3"]
-    assert main(["--replay", "--out", str(out)]) == 0
+    longer = ["maxcut", "--generations", "3", "--repeats", "1", "--out", out]
+    said = stop_run(*longer)
+    assert said.status == 2 and "test was looked at in 'test after step 2'; 'test after step 3' would be" in said.line
+    assert "--look-again: the look is counted" in said.line and contents(out) == contents(small_run)
+    said = stop_run(*longer, "--look-again")
+    assert said.status == 0 and "test_looks: 2" in said.out.splitlines()
+    assert looks_at_test(out) == ["test after step 2", "test after step 3"]
+    assert stop_run("--replay", "--out", out).status == 0
+    assert "test_looks: 2" in stop_run(*longer).out.splitlines()  # printed again: no look, and none is asked for
+
+
+def interrupt(event: str) -> None:
+    raise KeyboardInterrupt(event)
+
+
+def test_a_look_that_a_kill_cut_short_is_the_same_look(small_run: Path, tmp_path: Path) -> None:
+    out = without_look_at_test(small_run, tmp_path / "copy")
+    with begin("maxcut", out=out, generations=2, repeats=1, test_repeats=4, sandbox="auto") as session:
+        session._recursion._tell = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            session.look_at_test()
+    assert looks_at_test(out) == ["test after step 2"]
+    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(out)]) == 0
+    assert records(out) == records(small_run)
 
 
 def test_what_is_asked_beside_the_units_stays_out_of_their_records_and_is_known_to_later_sittings(

@@ -16,7 +16,7 @@ from stop.run import main
 
 KEYS = [
     "run", "versions", "kept", "seed_meta_utility", "best_meta_utility", "seed_test_utility", "best_test_utility",
-    "evidence", "llm_calls", "cached_calls", "usd", "near_limit", "incidents", "seal", "stopped", "next",
+    "test_looks", "evidence", "llm_calls", "cached_calls", "usd", "near_limit", "incidents", "seal", "stopped", "next",
 ]  # fmt: skip
 IDENTITY = "def improve_algorithm(initial_solution, utility, language_model):\n    return initial_solution\n"
 
@@ -243,7 +243,7 @@ def test_answers_of_a_look_that_was_cut_short_become_no_part_of_a_later_step(tmp
     assert (
         main([*straight, "1", "--budget-calls", str(len(first) + 3), "--out", str(cut)]) == 0
     )  # stops inside the look
-    assert main([*straight, "2", "--out", str(cut)]) == 0
+    assert main([*straight, "2", "--look-again", "--out", str(cut)]) == 0
     rows = [stop.load(out).rows("calls.jsonl") for out in (tmp_path / "straight", cut)]
     assert rows[0] == rows[1] and main(["--replay", "--out", str(cut)]) == 0
 
@@ -264,7 +264,7 @@ def test_a_run_folder_that_was_edited_is_refused_in_one_line(
     out = shutil.copytree(small_run, tmp_path / "copy")
     for path in (out / name).glob("*.py") if name == "sources" else [out / name]:
         path.write_text(path.read_text().replace(old, new, 1))
-    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--out", str(out)]) in (1, 2)
+    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--look-again", "--out", str(out)]) in (1, 2)
     last = capsys.readouterr().err.splitlines()[-1]
     assert line in last and last.startswith("python -m stop.run: ")
 

@@ -72,8 +72,8 @@ def test_below_the_table_stand_the_seal_and_what_to_try_next(
     small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([str(small_run)])
-    seal, after = capsys.readouterr().out.splitlines()[-2:]
-    assert seal == "seal: whole"
+    looks, seal, after = capsys.readouterr().out.splitlines()[-3:]
+    assert looks == "looks at test: 1 (test after step 2)" and seal == "seal: whole"
     assert after.startswith(f"next: python -m stop.show {small_run}")
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
-    {"run", "show", "compare", "plot", "tasks", "check", "models", "__init__"},
+    {"run", "show", "compare", "plot", "tasks", "check", "models", "transfer", "__init__"},
     {"replay"},
     {"session", "closing", "like", "forecast", "progress"},
     {"plan", "improve"},
@@ -47,7 +47,7 @@ def test_imports_run_one_way(name: str) -> None:
 
 PURE = [
     "scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "controls", "analysis/intervals",
-    "analysis/gains",
+    "analysis/gains", "analysis/transfer",
 ]  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def test_a_budget_below_what_was_spent_sends_nothing(shop, stop_run, tmp_path):
     with shop() as here:
         first = stop_run(*here.argv("run", "--generations", "0", "--no-cache"))
         served = len(here.server.requests)
-        again = stop_run(*here.argv("run", "--no-cache", "--budget-usd", "0.01"))
+        again = stop_run(*here.argv("run", "--look-again", "--no-cache", "--budget-usd", "0.01"))
     assert len(here.server.requests) == served and closing(again)["stopped"] == "budget_usd"
     assert closing(again)["usd"] == closing(first)["usd"]
 
@@ -254,7 +254,7 @@ def test_without_its_timing_a_run_still_counts_the_replies_that_it_holds(shop, s
         spent, timing = bill(here.server.requests), tmp_path / "run" / "timing.jsonl"
         timing.write_bytes(b"" if harm == "deleted" else timing.read_bytes()[:-150])
         budget = ["--budget-usd", spent + 0.5]
-        said = stop_run(*here.argv("run", "--no-cache", *budget))
+        said = stop_run(*here.argv("run", "--look-again", "--no-cache", *budget))
     assert closing(said)["stopped"] == "budget_usd" and spent < bill(here.server.requests) <= spent + 0.5
 
 
@@ -265,7 +265,7 @@ def test_a_run_of_which_a_part_had_no_price_says_that_its_cost_is_unknown(shop, 
         with shop() as here:
             for steps, now in enumerate(prices):
                 price = [now]
-                said = stop_run(*here.argv(out, "--generations", steps, "--no-cache"))
+                said = stop_run(*here.argv(out, "--generations", steps, "--look-again", "--no-cache"))
         assert closing(said)["usd"] == "unknown"
     refused = stop_run(*here.argv("found", "--generations", "1", "--no-cache", "--budget-usd", "5"))
     assert refused.status == 2 and "holds calls whose price was unknown" in refused.line
@@ -283,7 +283,7 @@ def test_a_line_of_timing_that_would_lift_a_budget_is_refused_in_one_line(tiny, 
     out = shutil.copytree(tiny_run, tmp_path / "run")
     with (out / "timing.jsonl").open("a") as file:
         file.write(json.dumps(lie) + "\n")
-    said = stop_run(*tiny, "--generations", "3", "--out", out)
+    said = stop_run(*tiny, "--generations", "3", "--look-again", "--out", out)
     assert said.status == 2 and "timing.jsonl line" in said.line and "not a record. Remove that line" in said.line
 
 
@@ -295,5 +295,5 @@ CALL |= {"input_tokens": 1, "output_tokens": 1}
 def test_a_pending_reply_that_is_none_is_refused_in_one_line(tiny, tiny_run, stop_run, tmp_path, lie):
     out = shutil.copytree(tiny_run, tmp_path / "run")
     (out / "pending.jsonl").write_text(json.dumps(CALL | lie) + "\n")
-    said = stop_run(*tiny, "--generations", "3", "--out", out)
+    said = stop_run(*tiny, "--generations", "3", "--look-again", "--out", out)
     assert said.status == 2 and "pending.jsonl line 1: not a whole record" in said.line

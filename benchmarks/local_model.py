@@ -84,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(arm: Arm, model: str, base_url: str, out: Path, workers: int) -> None:
     settings = {"preset": "local", "generations": 0, "scaffold": arm.scaffold, "model": model, "base_url": base_url}
+    settings |= {"noise_repeats": 0, "canary": False}  # as the runs that are recorded
     with begin(*arm.tasks, out=out, workers=workers, **{**settings, **arm.settings}) as session:
         if arm.recursion:
             session.run()

@@ -60,6 +60,18 @@ def number(least: int, what: str) -> Any:
     return convert
 
 
+def none_or(least: int, what: str) -> Any:
+    """0, or a whole number of at least `least`, for argparse."""
+
+    def convert(text: str) -> int:
+        value: int = number(0, what)(text)
+        if 0 < value < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, 0 or at least {least}")
+        return value
+
+    return convert
+
+
 def amount(what: str) -> Any:
     """A number above 0, for argparse."""
 
@@ -70,6 +82,21 @@ def amount(what: str) -> Any:
             value = 0.0
         if not 0 < value < float("inf"):
             raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a number above 0")
+        return value
+
+    return convert
+
+
+def share(what: str) -> Any:
+    """A number between 0 and 1, for argparse."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < 1:
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a number above 0 and below 1")
         return value
 
     return convert
@@ -102,14 +129,13 @@ def run_parser() -> Parser:
         epilog="Exit status: 0 done, 1 failed (or a replay that differs), 2 wrong usage, 130 interrupted and saved.",
     )
     _add_what_is_run(p.add_argument)
+    _add_how_children_are_judged(p.add_argument)
     _add_how_it_is_run(p.add_argument)
     return p
 
 
 def _add_what_is_run(add: Any) -> None:
     """Options that change what the records mean."""
-    accept = choice("rule", ["better", "always"], ["paired"])
-    repeats = number(1, "improver runs per task")
     what = "tasks, sets or task folders (default: quick; with --preset stop-paper: paper)"
     add("tasks", nargs="*", default=[], metavar="TASK|SET|PATH", help=what)
     what = "stop-paper: the settings and the sizes of tasks that STOP published, on all six of its tasks at once; "
@@ -120,8 +146,6 @@ def _add_what_is_run(add: Any) -> None:
     add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
     add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
     add("--policy", default="chain", type=choice("policy", ["chain"]), help="the next parent (default: chain)")
-    what = "better: a higher mean on a fresh val block; always: STOP's rule (default: better; stop-paper: always)"
-    add("--accept", type=accept, metavar="RULE", help=what)
     what = "a control: the run without the thing under test, at an equal number of calls: " + ", ".join(CONTROLS)
     add("--control", type=choice("control", CONTROLS), metavar="ARM", help=what)
     what = "with --control: take settings and the number of calls from the finished run in this folder (default: 8000 "
@@ -130,9 +154,27 @@ def _add_what_is_run(add: Any) -> None:
     what = "steps: attempts at a next version (default: 3; stop-paper: 6; of a control: as its calls allow)"
     add("--generations", type=number(0, "steps"), metavar="N", help=what)
     what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3; stop-paper: 5, 5; local: 3, 3)"
-    add("--repeats", type=repeats, metavar="R", help=what)
+    add("--repeats", type=number(1, "improver runs per task"), metavar="R", help=what)
     what = "the run's seed; instances do not depend on it (default: 0)"
     add("--seed", type=number(0, "a seed"), default=0, metavar="S", help=what)
+
+
+def _add_how_children_are_judged(add: Any) -> None:
+    """Options of the rule, the canary and the noise floor. They change what the records mean, too."""
+    what = "better: a higher mean on a fresh val block; paired: an anytime-valid test of paired improver runs on it; "
+    what += "always: STOP's rule (default: better; stop-paper: always)"
+    add("--accept", type=choice("rule", ["better", "paired", "always"]), metavar="RULE", help=what)
+    what = "paired: the chance that a run keeps any child that is no better on its val block (default: 0.05)"
+    add("--level", type=share("a level"), metavar="P", help=what)
+    what = "the smallest difference of meta-utilities that is of interest: to paired, canary and noise floor "
+    what += "(default: 0.02)"
+    add("--smallest-difference", type=share("a difference"), metavar="D", help=what)
+    what = "paired: improver runs per task, of child and of parent, after which a decision is due (default: 24)"
+    add("--most-repeats", type=number(1, "improver runs per task"), metavar="R", help=what)
+    what = "improver runs per task of the seed on fresh draws, for the noise floor; 0: none (default: 8; local: 3)"
+    add("--noise-repeats", type=none_or(2, "improver runs per task"), metavar="R", help=what)
+    what = "let what the rule keeps become the parent without a comparison on one more fresh block"
+    add("--no-canary", action="store_true", help=what)
 
 
 def _add_how_it_is_run(add: Any) -> None:

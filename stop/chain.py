@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stop.settings import watched
+
 FORMAT = 1
 MOST_AMOUNT = 1e12  # of tokens, seconds or dollars: more than any line has
 CHAINED = ("calls.jsonl", "evaluations.jsonl", "outcomes.jsonl", "incidents.jsonl", "lineage.jsonl", "decisions.jsonl")
@@ -159,8 +161,11 @@ def _parsed(line: bytes) -> Record | None:
 
 
 def finished_units(decisions: Iterable[Record], run: Record) -> set[str]:
-    """The units that were recorded to their end: by their decision, or in run.json for a look at test."""
-    return {row["unit"] for row in decisions} | {look["unit"] for look in run["looks"]["test"] if look["done"]}
+    """The units that were recorded to their end: by their last decision, or in run.json for a look at test."""
+    last = {row["unit"]: row for row in decisions}
+    if watched(run.get("config", {})):  # then a rule that keeps a version is not the last to decide on it
+        last = {unit: row for unit, row in last.items() if row.get("who") != "rule" or row.get("verdict") != "kept"}
+    return set(last) | {look["unit"] for look in run["looks"]["test"] if look["done"]}
 
 
 def check_ends(path: Path, rows: Mapping[str, Sequence[Record]], run: Record, torn: Sequence[str]) -> None:

@@ -75,12 +75,18 @@ def _number(value: float | None) -> str:
 
 
 def _evidence(run: Run) -> str:
-    kept = [d for d in run.decisions.to_dict("records") if d["verdict"] == "kept"]
+    kept = [d for d in run.rows("decisions.jsonl") if d["verdict"] == "kept" and run.standing[d["id"]] == "kept"]
     rule = run.settings["config"]["accept"]
     if not kept:
         return f"none: no version was kept by the rule {rule}"
     n = min(d["n"] for d in kept)
+    if rule == "paired":
+        levels = [d["level"] for d in run.rows("decisions.jsonl") if d["level"] is not None]
+        return (
+            f"anytime-valid (n={n} or more paired improver runs each; at most {sum(levels):.4f} to keep any child that "
+            f"is no better on its val block, over {len(levels)} decisions); no control at equal calls"
+        )
     return (
-        f"weak ({rule}: a higher mean over n={n} improver runs on one val block; no test of significance, no control "
+        f"weak (n={n}; {rule}: a higher mean over improver runs on one val block; no test of significance, no control "
         "at equal calls; meta-utilities of different versions are from different blocks)"
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from stop.accept import RULES
 from stop.model import LanguageModel
 from stop.model.prices import FREE, Price
 from stop.model.remote import TEMPLATE_TOKENS, RemoteModel
 from stop.plan import Plan
 from stop.rewrite import MAX_TEXT_BYTES
+from stop.settings import watched
 
 LIKELY_SHARE = 0.15  # of the worst case: improvers that use their whole budget are rare (seen on seeds from 1000 up)
 CPU_SECONDS_PER_CALL = 0.005  # seen with the tasks of the set quick
@@ -20,16 +22,18 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
     c = plan.config
     runs = len(plan.tasks) * c.repeats
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
-    per_step = c.calls_per_improver_run + (c.utility_calls_per_improver_run + 2) * runs * c.calls_per_improver_run
+    runs_per_step = 1 + c.utility_calls_per_improver_run * runs + _runs_to_judge(plan)
+    outside = runs + (len(plan.tasks) * c.noise_repeats if RULES[c.accept].compares else 0)  # improver runs
     test_runs = 2 * len(plan.tasks) * c.test_repeats
-    worst = runs * c.calls_per_improver_run + c.generations * per_step
-    likely = runs * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    worst = (outside + c.generations * runs_per_step) * c.calls_per_improver_run
+    likely = outside * c.responses_per_prompt
+    likely += round(LIKELY_SHARE * c.generations * runs_per_step * c.calls_per_improver_run)
     if c.search_calls:
         worst, likely = min(worst, c.search_calls), min(likely, c.search_calls)
     worst, likely = worst + test_runs * c.calls_per_improver_run, likely + test_runs * c.responses_per_prompt
     if c.budget_calls:
         worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
-    improver_runs = runs + test_runs + c.generations * (1 + (c.utility_calls_per_improver_run + 2) * runs)
+    improver_runs = outside + test_runs + c.generations * runs_per_step
     price = model.price if isinstance(model, RemoteModel) else FREE
     most, usual = _tokens(plan)
     rows = {
@@ -51,6 +55,14 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
         "cpu_seconds_likely": round(likely * CPU_SECONDS_PER_CALL),
     }
     return "\n".join(f"{k}: {v}" for k, v in rows.items())
+
+
+def _runs_to_judge(plan: Plan) -> int:
+    """Improver runs of child and parent in a step at the most: by the rule, then by the canary."""
+    c = plan.config
+    repeats = c.most_repeats if RULES[c.accept].by_round else c.repeats
+    again = max(2, c.repeats) if watched(c.record()) else 0
+    return 2 * len(plan.tasks) * (repeats + again)
 
 
 def _tokens(plan: Plan) -> tuple[tuple[int, int], tuple[int, int]]:

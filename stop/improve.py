@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from stop.accept import RULES, Verdict
+from stop.accept import RULES, Rule, Terms, Verdict, better, canary
+from stop.betting import level_of
 from stop.budget import SearchMeter
 from stop.chain import Record
 from stop.choose import POLICIES
@@ -18,20 +19,43 @@ from stop.controls import arm_of, improver_of, parent_of, rival_of, written
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
 from stop.lineage import Decision, ImproverRun, Score, Spent, Version
-from stop.meta import Bench, Exam, MetaUtility
+from stop.meta import FRESH_BLOCKS, Bench, Exam, MetaUtility
+from stop.noise import Floor, by_task
 from stop.rewrite import Handles, Rewritten
 from stop.scaffold import BadScaffold, Scaffold, canonical, sha
+from stop.settings import watched
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A child beside its parent on one val block, with the same draws, and what was decided of it there."""
+
+    who: str  # "rule" or "canary"
+    block: int
+    child: Sequence[ImproverRun]
+    parent: Sequence[ImproverRun]  # none where the rule does not compare
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
 class Child:
-    """What a step brought forth: a text, perhaps not an improver, and what was found of it."""
+    """What a step brought forth: a text, perhaps not an improver, and what was found of it, in order."""
 
     text: str
-    verdict: Verdict
-    score: Score
-    spent: Spent
-    outcomes: Sequence[Record]
+    found: Sequence[Compared]
+    spent: Spent  # of the proposal alone
+
+    @property
+    def score(self) -> Score:
+        return Score.of(self.found[0].child)
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.found[-1].verdict
+
+    @property
+    def spent_in_all(self) -> Spent:
+        return sum((_spent(runs) for one in self.found for runs in (one.child, one.parent)), self.spent)
 
 
 class Recursion:
@@ -72,12 +96,20 @@ class Recursion:
         started, unit = self._begin("seed")
         runs = self._meta.runs(seed.source, self._exam("val", 0))
         score = Score.of(runs)
-        spent = _spent(runs)
-        version = Version(0, seed.sha, "", None, 0, 0, "seed", score.mean, score.stderr, score.n, spent)
-        decision = Decision(0, 0, "seed", {"child": score.mean}, score.n, None, 0, "seed", "rule", "the first version")
         outcomes = [r.record(version=0, split="val", block=0, unit=unit) for r in runs]
-        self._finish(Ending(unit, outcomes, version, decision, seed.source, time.monotonic() - started))
+        evidence: Record = {"child": score.mean}
+        again = self._on_fresh_draws(seed)
+        floor = self._noise_floor(again)
+        if floor is not None:
+            evidence |= floor.record
+            outcomes += [r.record(version=0, split="val", block=FRESH_BLOCKS, unit=unit) for r in again]
+        spent = _spent([*runs, *again])
+        version = Version(0, seed.sha, "", None, 0, 0, "seed", score.mean, score.stderr, score.n, spent)
+        decision = Decision(0, 0, "seed", evidence, score.n, None, 0, "seed", "rule", "the first version")
+        self._finish(Ending(unit, outcomes, version, [decision], seed.source, time.monotonic() - started))
         self._tell(f"seed: meta-utility {_shown(score)} on val block 0")
+        if floor is not None:
+            self._tell(str(floor))
         return version
 
     def step(self) -> Version:
@@ -87,12 +119,19 @@ class Recursion:
         config, lineage = self._config, self._ledger.lineage
         self._search.start(self._calls_of_finished_units)
         parent = parent_of(config, lineage, number, POLICIES[config.policy])
+        rival = rival_of(config, lineage, parent)
         made = self._written(parent, number) or self._propose(parent, improver_of(config, lineage, parent), number)
-        child = self._judge(made, rival_of(config, lineage, parent), number)
-        version, decision = self._recorded(child, parent, number)
-        seconds = time.monotonic() - started
-        self._finish(Ending(unit, child.outcomes, version, decision, child.text, seconds))
-        self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {decision.why}")
+        child = self._judge(made, rival, number)
+        version, decisions = self._recorded(child, parent, rival, number)
+        outcomes = [
+            run.record(version=whose, split="val", block=one.block, unit=unit)
+            for one in child.found
+            for whose, runs in ((number, one.child), (rival.id, one.parent))
+            for run in runs
+        ]
+        self._finish(Ending(unit, outcomes, version, decisions, child.text, time.monotonic() - started))
+        why = "; ".join(decision.why for decision in decisions)
+        self._tell(f"step {number}: {version.status}, meta-utility {_shown(child.score)}: {why}")
         return version
 
     def look_at_test(self, ended: str = "") -> None:
@@ -150,44 +189,83 @@ class Recursion:
     def _judge(self, made: Rewritten, parent: Version, number: int) -> Child:
         """What is found of a child; `parent`, of a control too: the version with which it is compared."""
         if made.status != "ok":
-            return _failed(made.text, f"the parent failed to rewrite itself: {made.status}, {made.detail}", made.spent)
+            return _failed(made, f"the parent failed to rewrite itself: {made.status}, {made.detail}", number)
         try:
             Scaffold.checked(made.text)
         except BadScaffold as error:
-            return _failed(made.text, str(error), made.spent)
-        rule = RULES[self._config.accept]
-        exam = self._exam("val", number)
-        alike = not arm_of(self._config).own_draws
-        child = self._meta.runs(made.text, exam if alike else replace(exam, purpose="noise"))
-        against = self._meta.runs(self._source(parent.sha), exam) if rule.compares else []
-        verdict = rule.judge(child, against)
-        same = alike and canonical(made.text) == canonical(self._source(parent.sha))
-        if verdict.status == "not_better" and same:
-            verdict = replace(verdict, why="the same program as its parent")
-        unit = f"step {number}"
-        outcomes = [r.record(version=number, split="val", block=number, unit=unit) for r in child]
-        outcomes += [r.record(version=parent.id, split="val", block=number, unit=unit) for r in against]
-        return Child(made.text, verdict, Score.of(child), made.spent + _spent(child) + _spent(against), outcomes)
+            return _failed(made, str(error), number)
+        found = [self._by_rule(made.text, parent, number)]
+        if found[0].verdict.status == "kept" and watched(self._config.record()):
+            found.append(self._by_canary(made.text, parent, number))
+        return Child(made.text, found, made.spent)
 
-    def _recorded(self, child: Child, parent: Version, number: int) -> tuple[Version, Decision]:
-        verdict, score = self._told_apart(child.verdict, parent), child.score
+    def _by_rule(self, text: str, parent: Version, number: int) -> Compared:
+        """Child and parent on val block `number`: round by round, or all repeats at once, as the rule has it."""
+        c, source = self._config, self._source(parent.sha)
+        rule, exam = RULES[c.accept], self._exam("val", number)
+        if rule.compares and canonical(text) == canonical(source) and not arm_of(c).own_draws:
+            child, against = self._meta.many([text, source], exam)
+            verdict = replace(better(child, against), why="the same program as its parent")
+            return Compared("rule", number, child, against, verdict)
+        cap = max(u.task.score_cap for u in self._bench.utilities)
+        terms = Terms(level_of(number, c.level), c.smallest_difference, c.most_repeats, cap)
+        return Compared("rule", number, *self._until_judged([text, source], rule, terms, exam))
+
+    def _until_judged(
+        self, texts: Sequence[str], rule: Rule, terms: Terms, exam: Exam
+    ) -> tuple[list[ImproverRun], list[ImproverRun], Verdict]:
+        """The runs of child and parent until the rule has a verdict. In order of repeat, whichever run ends first."""
+        rounds = [replace(exam, first=i, repeats=1) for i in range(terms.most_repeats)] if rule.by_round else [exam]
+        child: list[ImproverRun] = []
+        against: list[ImproverRun] = []
+        for one in rounds:
+            found = self._side_by_side(texts if rule.compares else texts[:1], one)
+            child, against = child + found[0], against + (found[1] if rule.compares else [])
+            verdict = rule.judge(child, against, terms)
+            if verdict is not None:
+                return child, against, verdict
+        raise AssertionError(f"no verdict after {terms.most_repeats} repeats")
+
+    def _by_canary(self, text: str, parent: Version, number: int) -> Compared:
+        """Once more, on a block that nobody has seen, with draws of its own."""
+        block = FRESH_BLOCKS + number
+        exam = Exam("canary", "val", block, max(2, self._config.repeats))  # one run shows no spread
+        child, against = self._side_by_side([text, self._source(parent.sha)], exam)
+        return Compared("canary", block, child, against, canary(child, against, self._config.smallest_difference))
+
+    def _side_by_side(self, texts: Sequence[str], exam: Exam) -> list[list[ImproverRun]]:
+        """The runs of a child and of what it is compared with, on the same draws unless an arm says otherwise."""
+        if not arm_of(self._config).own_draws:
+            return self._meta.many(texts, exam)
+        exams = [replace(exam, purpose="noise"), *[exam] * (len(texts) - 1)]
+        return [self._meta.runs(text, one) for text, one in zip(texts, exams, strict=True)]
+
+    def _on_fresh_draws(self, seed: Scaffold) -> list[ImproverRun]:
+        """Runs of the seed from which the noise floor is estimated; none where nothing is compared."""
+        repeats = self._config.noise_repeats
+        if not repeats or not RULES[self._config.accept].compares:
+            return []
+        return self._meta.runs(seed.source, Exam("noise", "val", FRESH_BLOCKS, repeats))
+
+    def _noise_floor(self, again: Sequence[ImproverRun]) -> Floor | None:
+        c = self._config
+        return Floor.of(by_task(again), c.repeats, c.smallest_difference, c.level) if again else None
+
+    def _recorded(self, child: Child, parent: Version, rival: Version, number: int) -> tuple[Version, list[Decision]]:
+        verdict, score = child.verdict, child.score
         version = Version(
             number, sha(child.text), parent.sha, parent.id, number, parent.generation + 1, verdict.status,
-            score.mean, score.stderr, score.n, child.spent, verdict.why if verdict.status == "failed" else "",
+            score.mean, score.stderr, score.n, child.spent_in_all, verdict.why if verdict.status == "failed" else "",
         )  # fmt: skip
-        decision = Decision(
-            number, number, self._config.accept, verdict.evidence, score.n, None, number, verdict.status, "rule",
-            verdict.why,
-        )  # fmt: skip
-        return version, decision
-
-    def _told_apart(self, verdict: Verdict, parent: Version) -> Verdict:
-        """Names what a child was compared with where that is not its parent."""
-        rival = rival_of(self._config, self._ledger.lineage, parent)
-        if rival.id == parent.id or "parent" not in verdict.evidence:
-            return verdict
-        why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
-        return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
+        names = {"rule": self._config.accept, "canary": "canary"}
+        decisions = [
+            Decision(
+                number, number, names[one.who], verdict.evidence, len(one.child), verdict.level, one.block,
+                verdict.status, one.who, verdict.why,
+            )
+            for one, verdict in ((one, _told_apart(one.verdict, parent, rival)) for one in child.found)
+        ]  # fmt: skip
+        return version, decisions
 
     # -- units ------------------------------------------------------------------------------------------------------
     def _begin(self, unit: str) -> tuple[float, str]:
@@ -202,8 +280,16 @@ class Recursion:
         return Exam(split, split, block, repeats)  # type: ignore[arg-type]
 
 
-def _failed(text: str, why: str, spent: Spent) -> Child:
-    return Child(text, Verdict("failed", why, {}), Score(0.0, None, 0), spent, [])
+def _failed(made: Rewritten, why: str, number: int) -> Child:
+    return Child(made.text, [Compared("rule", number, [], [], Verdict("failed", why, {}))], made.spent)
+
+
+def _told_apart(verdict: Verdict, parent: Version, rival: Version) -> Verdict:
+    """Names what a child was compared with where that is not its parent."""
+    if rival.id == parent.id or not verdict.evidence:
+        return verdict
+    why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
+    return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
 
 
 def _spent(runs: Sequence[ImproverRun]) -> Spent:

@@ -28,7 +28,7 @@ class Ending:
     unit: str
     outcomes: Sequence[Record]
     version: Version | None = None
-    decision: Decision | None = None
+    decisions: Sequence[Decision] = ()  # on the version; the last one is its standing
     source: str = ""
     seconds: float = 0.0
 
@@ -85,8 +85,8 @@ class Writing:
         batches = unit_batches(ending, new)
         self._records.commit(batches, _timing(ending, new), pending)
         self._count_val_looks()
-        if ending.version is not None and ending.decision is not None:
-            self.lineage.append(ending.version, ending.decision)
+        if ending.version is not None:
+            self.lineage.append(ending.version, ending.decisions)
 
     def look(self, what: Record) -> None:
         """Counts a look at test before it is taken; the same look again (after a kill) is the same look."""
@@ -142,8 +142,8 @@ class Comparing:
             for number, row in enumerate(self.rows[name], 1):
                 if row["unit"] == ending.unit and row["key"] not in answers.asked:
                     raise Differs(f"{name} line {number}: {describe(name, row)} is recorded but was not asked for")
-        if ending.version is not None and ending.decision is not None:
-            self.lineage.append(ending.version, ending.decision)
+        if ending.version is not None:
+            self.lineage.append(ending.version, ending.decisions)
 
     def look(self, what: Record) -> None:
         """A replay counts no look: it is answered from the records."""
@@ -207,7 +207,7 @@ def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Re
         "outcomes.jsonl": list(ending.outcomes),
         "incidents.jsonl": incidents,
         "lineage.jsonl": [ending.version.record(ending.unit)] if ending.version else [],
-        "decisions.jsonl": [ending.decision.record(ending.unit)] if ending.decision else [],
+        "decisions.jsonl": [decision.record(ending.unit) for decision in ending.decisions],
     }
 
 

@@ -138,11 +138,11 @@ class Lineage:
         for row in decisions:
             self.standing[row["id"]] = row["verdict"]
 
-    def append(self, version: Version, decision: Decision) -> None:
-        if version.id != len(self.versions) or decision.id != version.id:
+    def append(self, version: Version, decisions: Sequence[Decision]) -> None:
+        if version.id != len(self.versions) or {d.id for d in decisions} != {version.id}:
             raise ValueError(f"version {version.id} cannot follow {len(self.versions)} versions")
         self.versions.append(version)
-        self.standing[decision.id] = decision.verdict
+        self.standing[version.id] = decisions[-1].verdict
 
     def runnable(self) -> list[Version]:
         """Versions that may be parents: the seed and what was kept and still stands."""

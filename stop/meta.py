@@ -26,6 +26,7 @@ from stop.utility import Utility
 
 NOTHING = nullcontext()
 TRAIN_BLOCK = 0  # improver runs always feel their way on the same train instances
+FRESH_BLOCKS = 1_000_000  # val blocks that no step reaches: this one is the noise floor's, + k the canary's of step k
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Exam:
     split: Split
     block: int
     repeats: int
+    first: int = 0  # the first repeat of these
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class MetaUtility:
         """The meta-utility as a scaffold sees it."""
 
         def judge(texts: Sequence[str | None]) -> list[Judged]:
-            return [_judged(runs, text) for runs, text in zip(self._many(texts, exam), texts, strict=True)]
+            return [_judged(runs, text) for runs, text in zip(self.many(texts, exam), texts, strict=True)]
 
         c = self._bench.config
         return UtilityHandle(self.text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
@@ -144,7 +146,8 @@ class MetaUtility:
         if exam.purpose != "test":
             self._search.add(calls)
 
-    def _many(self, texts: Sequence[str | None], exam: Exam) -> list[list[ImproverRun]]:
+    def many(self, texts: Sequence[str | None], exam: Exam) -> list[list[ImproverRun]]:
+        """The improver runs of several improvers, at the same time."""
         if len(texts) < 2:
             return [self.runs(text, exam) for text in texts]
         # threads that only wait for the runners: a candidate each, so that none holds up the next
@@ -152,14 +155,15 @@ class MetaUtility:
             return list(waiting.map(lambda text: self.runs(text, exam), texts))
 
     def _run_all(self, text: str, exam: Exam) -> list[ImproverRun]:
-        found = self._repeats(text, exam, range(1))
-        rest = range(1, exam.repeats)
+        found = self._repeats(text, exam, range(exam.first, exam.first + 1))
+        rest = range(exam.first + 1, exam.first + exam.repeats)
         if exam.purpose == "train" and all(r.status != "ok" for r in found):
             # hopeless: decided on the first repeat of every task, so that it depends on no worker's speed
             found += [_not_run(u, repeat) for repeat in rest for u in self._bench.utilities]
         else:
             found += self._repeats(text, exam, rest)
-        self._bench.notify("candidate")
+        if exam.first == 0:
+            self._bench.notify("candidate")
         return found
 
     def _repeats(self, text: str, exam: Exam, repeats: range) -> list[ImproverRun]:

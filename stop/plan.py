@@ -24,12 +24,16 @@ from stop.settings import BUDGETS, RunConfig
 from stop.task import Task
 
 PACKAGES = ("numpy", "msgpack", "scipy", "stop")
-AXES = {  # the five axes of recursive self-improvement on which a run is placed
+AXES = {  # of the five axes of recursive self-improvement on which a run is placed, those that no setting changes
     "target": "the scaffold's own source; the model is fixed",
     "timing": "between improver runs, one version after the other",
     "mechanism": "the current version prompts the model to rewrite its own source and keeps the best by train",
     "context": "its own source and a description of the meta-utility; no history",
-    "evidence": "mean of paired improver runs on a fresh val block; test only after the last step",
+}
+EVIDENCE = {  # of a kept version, by the rule; the fifth axis
+    "better": "a higher mean of paired improver runs on a fresh val block",
+    "paired": "an anytime-valid test of paired improver runs on a fresh val block, at a level for the whole run",
+    "always": "none: every child that works is kept",
 }
 
 
@@ -56,6 +60,7 @@ class Plan:
     def record(self, model_id: str) -> Record:
         """run.json of a new run."""
         lacks = arm_of(self.config).lacks
+        mechanism = {"mechanism": f"control, without {lacks}"} if lacks else {}
         return {
             "format": FORMAT,
             "config": self.config.record(),
@@ -64,7 +69,7 @@ class Plan:
             "tasks": {t.name: {"sha": t.sha, "scorer_sha": t.scorer_sha} for t in self.tasks},
             "python": platform.python_version(),
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-            "axes": {**AXES, "mechanism": f"control, without {lacks}"} if lacks else AXES,
+            "axes": {**AXES, "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step", **mechanism},
             "looks": {"val": [], "test": []},
             **({"like": self.like} if self.like else {}),
         }

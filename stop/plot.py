@@ -135,8 +135,8 @@ def _panels(with_test: bool) -> tuple[Figure, Axes, Axes | None]:
 
 def _parents(run: Run) -> dict[int, float]:
     """Version id -> what its parent scored on the same block and draws, where the rule compared them."""
-    scored = {d["id"]: d["evidence"].get("parent") for d in run.rows("decisions.jsonl")}
-    return {i: float(score) for i, score in scored.items() if isinstance(score, int | float)}
+    scored = [(d["id"], d["evidence"].get("parent")) for d in run.rows("decisions.jsonl")]
+    return {i: float(score) for i, score in scored if isinstance(score, int | float)}
 
 
 def _draw_versions(axes: Axes, run: Run, versions: Sequence[Version]) -> None:

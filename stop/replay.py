@@ -70,7 +70,8 @@ def _plan(run: Record, means: Means, comparing: Comparing, asked: str) -> Plan:
         confined = level(asked, means.out)
     except BadFolder:
         confined = usable("auto").name  # any will do: what is compared does not depend on it
-    steps = max(len(comparing.rows["lineage.jsonl"]), len(comparing.rows["decisions.jsonl"])) - 1
+    decided = [row["id"] for row in comparing.rows["decisions.jsonl"]]
+    steps = max(len(comparing.rows["lineage.jsonl"]) - 1, *decided, -1)
     scaffold = Scaffold("", "")
     if steps >= 0:
         scaffold = Scaffold.checked(read_source(means.out, run["scaffold"]))

@@ -90,13 +90,15 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from stop.controls import as_control
     from stop.plan import Plan, level
     from stop.scaffold import read_scaffold
-    from stop.settings import BUDGETS, CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
+    from stop.settings import BUDGETS, BY_OPTION, CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
     from stop.task import as_found, find_tasks
 
     names = arguments.tasks or [default_set(arguments.preset)]
     tasks = find_tasks(names, arguments.preset)
     scaffold = read_scaffold(arguments.scaffold)
-    settings: dict[str, Any] = {k: getattr(arguments, k) for k in BUDGETS + ("accept", "generations", "repeats")}
+    settings: dict[str, Any] = {k: getattr(arguments, k) for k in (*BUDGETS, *BY_OPTION)}
+    if arguments.no_canary:
+        settings["canary"] = False
     if arguments.repeats:
         settings["test_repeats"] = 2 * arguments.repeats + 2  # as the defaults are: 3 and 8
     out = Path(arguments.out) if arguments.out else _default_out(names, arguments)

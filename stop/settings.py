@@ -12,6 +12,9 @@ DEFAULT_SET = "quick"
 CONTROL_CALLS = 8000  # of a control that is like no run: search_calls, about what the default run asks for
 CONTROL_STEPS = 1000  # the most steps of a control, which takes as many as its calls allow
 BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")  # of a RunConfig: may be changed on resume
+BY_OPTION = (  # beside them, what an option of the same name sets, where it is given
+    "accept", "level", "smallest_difference", "most_repeats", "noise_repeats", "generations", "repeats",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,21 @@ STOP_PAPER = {
 # a small model on the machine at hand answers some ten requests a minute: an hour, not a night
 LOCAL = {
     "repeats": 3, "test_repeats": 3, "prompts_per_improver_run": 2, "responses_per_prompt": 4,
-    "utility_calls_per_improver_run": 16, "max_tokens": 600,
+    "utility_calls_per_improver_run": 16, "max_tokens": 600, "noise_repeats": 3,
 }  # fmt: skip
+# what runs did before there were these settings: a run.json without one means this, not today's default
+BEFORE = {"noise_repeats": 0, "canary": False}
 PRESETS = {"stop-paper": Preset("paper", STOP_PAPER), "local": Preset(DEFAULT_SET, LOCAL)}
 
 
 def default_set(preset: str = "") -> str:
     """The tasks of a run that names none."""
     return PRESETS[preset].tasks if preset in PRESETS else DEFAULT_SET
+
+
+def watched(config: Mapping[str, Any]) -> bool:
+    """Whether what the rule keeps still has to pass the canary: not where STOP's own rule decides."""
+    return bool(config.get("canary")) and config.get("accept") != "always"
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,11 @@ class RunConfig:
     generations: int = 3  # steps: attempts at a next version
     repeats: int = 3  # improver runs per task, on train and on val
     test_repeats: int = 8  # improver runs per task when test is looked at
+    level: float = 0.05  # of all decisions of a run by the rule `paired` together, in (0, 1)
+    smallest_difference: float = 0.02  # of meta-utilities that is of interest, in (0, 1): paired, canary, noise floor
+    most_repeats: int = 24  # improver runs per task and side that a decision by `paired` may take
+    noise_repeats: int = 8  # improver runs per task of the seed on fresh draws, for the noise floor; 0: none
+    canary: bool = True  # whether a child that the rule keeps is compared once more on a fresh block; not by `always`
     budget_calls: int = 0  # fresh model calls of the whole run; 0: no limit, here and for the next two
     budget_usd: float = 0.0
     budget_minutes: float = 0.0  # of all sittings together
@@ -68,6 +83,16 @@ class RunConfig:
     control: str = ""  # an arm of controls.ARMS; "": the recursion itself
     search_calls: int = 0  # the most that the seed's score and all steps may ask for, known answers too; 0: no limit
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a setting that no run can have."""
+        for name in ("level", "smallest_difference"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)!r}: give a number above 0 and below 1")
+        if self.most_repeats < 1:
+            raise ValueError(f"most_repeats {self.most_repeats!r}: give 1 or more")
+        if self.noise_repeats == 1 or self.noise_repeats < 0:
+            raise ValueError(f"noise_repeats {self.noise_repeats!r}: give 0, or 2 or more: one run shows no spread")
+
     def record(self) -> dict[str, Any]:
         return {**asdict(self), "tasks": list(self.tasks)}
 
@@ -79,7 +104,7 @@ class RunConfig:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> RunConfig:
-        return cls(**{**record, "tasks": tuple(record["tasks"])})
+        return cls(**{**BEFORE, **record, "tasks": tuple(record["tasks"])})
 
     @property
     def budget(self) -> RunBudget:

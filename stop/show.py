@@ -212,6 +212,8 @@ def _header(run: Run, version: Version) -> list[tuple[str, str]]:
 
 
 def _number(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_number, value))
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 

@@ -285,8 +285,8 @@ RUN_FOLDER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "run.json was edited": (lambda out: edited(out / "run.json", '"python"', '"Python"'), "edited since it was sealed"),
     "a record was edited": (lambda out: edited(out / "calls.jsonl", '"unit":"seed"', '"unit":"step"'), "line 2: does"),
     "the last record was edited": (
-        lambda out: edited(out / "decisions.jsonl", '"id":2', '"id":3'),
-        "decisions.jsonl line 3: edited since sealed. The run cannot go on from it; start another with --out.",
+        lambda out: edited(out / "decisions.jsonl", '"block":1000002', '"block":1000003'),
+        "decisions.jsonl line 4: edited since sealed. The run cannot go on from it; start another with --out.",
     ),
     "a line is damaged": (
         lambda out: edited(out / "evaluations.jsonl", '{"unit"', '"unit"'),
@@ -298,7 +298,7 @@ RUN_FOLDER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half of the last lines are missing": (
         lambda out: (out / "calls.jsonl").write_bytes((out / "calls.jsonl").read_bytes()[:3000]),
-        "calls.jsonl line 3: sealed with 210 lines, found 2.",
+        "calls.jsonl line 3: sealed with 306 lines, found 2.",
     ),
     "a finished unit lost the end of its line": (
         lambda out: [(out / "seal.json").unlink(), cut(out / "lineage.jsonl", 40)],

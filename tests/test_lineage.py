@@ -18,9 +18,9 @@ def runs(*utilities: float, task: str = "a") -> list[ImproverRun]:
     return [ImproverRun(task, i, "ok", utility=u) for i, u in enumerate(utilities)]
 
 
-def version(number: int, status: str = "kept") -> tuple[Version, Decision]:
+def version(number: int, status: str = "kept") -> tuple[Version, list[Decision]]:
     made = Version(number, f"sha{number}", "", None, number, number, status, 0.5, None, 1, Spent())  # type: ignore[arg-type]
-    return made, Decision(number, number, "r", {}, 1, None, number, status, "rule", "")  # type: ignore[arg-type]
+    return made, [Decision(number, number, "r", {}, 1, None, number, status, "rule", "")]  # type: ignore[arg-type]
 
 
 def test_meta_utility_is_the_mean_of_the_tasks_means_and_failures_count_as_zero() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import stop
+from stop.meta import FRESH_BLOCKS
 from stop.run import main
 
 KEYS = [
@@ -50,7 +51,8 @@ def test_a_run_ends_with_one_block_of_fixed_keys(small_run: Path, capsys: pytest
         (["--generation", "3"], "no option --generation. Nearest: --generations."),
         (["--budget-usd", "0"], "'0': give dollars, a number above 0"),
         (["--budget-minutes", "soon"], "'soon': give minutes, a number above 0"),
-        (["--accept", "paired"], "rule 'paired' is not available in this version"),
+        (["--level", "1"], "'1': give a level, a number above 0 and below 1"),
+        (["--noise-repeats", "1"], "'1': give improver runs per task, 0 or at least 2"),
         (["--accept", "beter"], "nearest: better"),
         (["--mode", "godel"], "mode 'godel' is not available"),
         (["--generations", "-1"], "a whole number of at least 0"),
@@ -129,7 +131,8 @@ def test_the_rule_of_the_paper_keeps_every_child_that_works(tmp_path: Path, scri
 def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "1", "--out", str(tmp_path / "r")]
+    argv = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "1", "--noise-repeats", "0"]
+    argv += ["--out", str(tmp_path / "r")]
     assert main([*argv, "--budget-calls", "20"]) == 0
     assert "stopped: budget_calls" in capsys.readouterr().out
     run = stop.load(tmp_path / "r")
@@ -152,14 +155,26 @@ def test_the_dry_run_counts_the_worst_case_and_creates_nothing(
 ) -> None:
     assert main(["maxcut", "--generations", "1", "--repeats", "2", "--dry-run", "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr().out
-    # 24 to propose, 48 candidates and twice val at 2 runs x 24 replies, seed val, and test for two versions x 6 runs
-    assert f"calls_worst: {24 + 48 * 48 + 2 * 48 + 48 + 2 * 6 * 24}" in said and not (tmp_path / "r").exists()
+    # 24 to propose; at 2 runs x 24 replies 48 candidates, twice val and twice the canary; seed val, 8 runs for the
+    # noise floor, and test for two versions x 6 runs
+    worst = 24 + 48 * 48 + 2 * 48 + 2 * 48 + 48 + 8 * 24 + 2 * 6 * 24
+    assert f"calls_worst: {worst}" in said and not (tmp_path / "r").exists()
+
+
+def test_the_dry_run_of_a_paired_run_counts_its_most_repeats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["maxcut", "--generations", "1", "--repeats", "2", "--accept", "paired", "--most-repeats", "10"]
+    assert main([*argv, "--noise-repeats", "0", "--dry-run", "--out", str(tmp_path / "r")]) == 0
+    worst = 24 + 48 * 48 + 2 * 10 * 24 + 2 * 48 + 48 + 2 * 6 * 24
+    assert f"calls_worst: {worst}" in capsys.readouterr().out
 
 
 def test_the_run_folder_holds_what_the_contract_says(small_run: Path) -> None:
     run = json.loads((small_run / "run.json").read_text())
     assert {"config", "packages", "model", "tasks", "looks", "axes"} <= set(run) and len(run["axes"]) == 5
-    assert [look["block"] for look in run["looks"]["val"]] == [0, 1, 2] and len(run["looks"]["test"]) == 1
+    assert [b for look in run["looks"]["val"] if (b := look["block"]) < FRESH_BLOCKS] == [0, 1, 2]
+    assert len(run["looks"]["test"]) == 1
     loaded = stop.load(small_run)
     columns = "id sha parent parent_id step generation status meta_utility stderr n llm_calls input_tokens"
     assert {*columns.split(), "output_tokens", "usd", "detail", "prev"} <= set(loaded.versions.columns)

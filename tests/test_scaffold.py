@@ -19,6 +19,7 @@ SHIPPED = sorted(path.stem for path in (Path(__file__).parent.parent / "scaffold
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_scaffolds_are_improvers_that_run_within_their_budgets(name: str, tmp_path: Path) -> None:
     asked = ["maxcut", "--scaffold", name, "--preset", "local", "--generations", "0", "--repeats", "2"]
+    asked += ["--noise-repeats", "0"]
     assert main([*asked, "--budget-calls", "16", "--out", str(tmp_path / "r")]) == 0
     found = load(tmp_path / "r").outcomes
     assert list(found["status"]) == ["ok", "ok"] and set(found["llm_calls"]) <= {4, 8}

@@ -10,7 +10,7 @@ import itertools
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stop.analysis.gains import Utilities, difference, gain_on_test, gain_on_val, utilities
@@ -81,6 +81,7 @@ class Pair:
     second: str
     why: str
     difference: Estimate | None = None
+    same: bool = False  # whether both are one program: then there is nothing to test
     p_by_holm: float | None = None
 
     @property
@@ -94,6 +95,8 @@ class Pair:
     def _worded(self, p: float | None) -> str:
         if self.difference is None:
             return f"not comparable: {self.why}"
+        if self.same:
+            return "not shown: the same program"
         if p is None or p > LEVEL:
             return "not shown"
         return "above" if self.difference.mean > 0 else "below"
@@ -166,7 +169,7 @@ def summary(run: Run) -> Summary:
         gain_on_val(outcomes, run.best), gain_on_test(outcomes, run.best) if run.best else None,
         statistics.fmean(asked) if asked else None,
         config["prompts_per_improver_run"] * config["responses_per_prompt"],
-        run.search_calls, run.search_calls + sum(row["llm_calls"] for row in on_test),
+        run.search_calls, run.llm_calls,
         sum(row["input_tokens"] for row in spent), sum(row["output_tokens"] for row in spent),
         sum(row["usd"] for row in spent) if priced else None,
     )  # fmt: skip
@@ -193,21 +196,20 @@ def _contender(run: Run, outcomes: Sequence[dict[str, Any]], version: int) -> Co
 
 # -- pairs -------------------------------------------------------------------------------------------------------------
 def compared(found: Sequence[Contender]) -> list[Pair]:
-    """Every two contenders of different runs, in the order given, with p-values adjusted for all that compare."""
+    """Every two contenders of different runs, in the order given, with p-values adjusted for all that are tested."""
     pairs = [_pair(a, b) for a, b in itertools.combinations(found, 2) if a.run != b.run]
-    tested = [pair for pair in pairs if pair.difference is not None]
+    tested = [pair for pair in pairs if pair.difference is not None and not pair.same]
     # without spread nothing is shown, and the pair counts among those that were asked about
     adjusted = iter(holm([1.0 if (p := pair.difference.p_value) is None else p for pair in tested if pair.difference]))
-    return [
-        pair if pair.difference is None else Pair(pair.first, pair.second, "", pair.difference, next(adjusted))
-        for pair in pairs
-    ]
+    return [pair if pair.difference is None or pair.same else replace(pair, p_by_holm=next(adjusted)) for pair in pairs]
 
 
 def _pair(a: Contender, b: Contender) -> Pair:
     why = not_comparable(a, b)
     found = None if why else difference(a.utilities, b.utilities)
-    return Pair(a.name, b.name, why if found is None and why else "" if found else "no repeat in common", found)
+    if found is None:
+        return Pair(a.name, b.name, why or "no repeat in common")
+    return Pair(a.name, b.name, "", found, a.sha == b.sha)
 
 
 def not_comparable(a: Contender, b: Contender) -> str:

@@ -48,7 +48,7 @@ def made(tmp_path: Path) -> Callable[..., str]:
         run["config"] |= {"control": arm, "seed": seed}
         run |= {"model": model, "tasks": {task: {"sha": sha, "scorer_sha": sha} for task in best}}
         records = Records(out, run)
-        for number, source in enumerate(("one = 1\n", f"two = 2{text}\n")):
+        for number, source in enumerate(("one = 1\n", f"two = '{text or name}'\n")):
             name_of = digest(source)[:12]
             records.put("sources", f"{name_of}.py", source)
             status, unit = ("seed", "seed") if number == 0 else ("kept", "step 1")
@@ -196,6 +196,16 @@ def test_pairs_that_do_not_compare_are_no_part_of_the_family(
 ) -> None:
     found = as_json(capsys, made("one", FIRST), made("two", SECOND), made("far", SECOND, seed=9))["pairs"]
     assert found[0]["p_by_holm"] == found[0]["difference"]["p"]
+
+
+def test_one_program_in_two_runs_is_called_so_and_is_no_part_of_the_family(
+    made: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = made("one", FIRST), made("two", FIRST, text="one"), made("three", SECOND)
+    found = as_json(capsys, *names)["pairs"]
+    assert found[0]["verdict"] == found[0]["verdict_by_holm"] == "not shown: the same program"
+    assert found[0]["p_by_holm"] is None
+    assert found[1]["p_by_holm"] == pytest.approx(min(1.0, 2 * found[1]["difference"]["p"]))
 
 
 def test_what_a_null_proposer_kept_is_called_false(

@@ -17,7 +17,8 @@ EXPRESSIONS = (
     "((1)", "__import__('os').system('true')", "lambda: 0", "1_0", "-" * 9999 + "1", "2\u00b2", "\u0665+\u0665",
     "nan", "inf",
 )  # fmt: skip
-NO_DATA = (b"", b"\xc1", b"\xdd\xff\xff\xff\xff", wire.pack([1, 2])[:-1], b"\x91" * 5000)
+EMPTY_ROWS = wire.pack(np.zeros((10**8, 0)))  # a few bytes, of which tolist() makes lists until memory ends
+NO_DATA = (b"", b"\xc1", b"\xdd\xff\xff\xff\xff", wire.pack([1, 2])[:-1], b"\x91" * 5000, EMPTY_ROWS)
 ARABIC_DIGITS = str.maketrans("0123456789", "".join(map(chr, range(0x660, 0x66A))))
 
 

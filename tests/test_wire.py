@@ -30,6 +30,10 @@ def array(*header: object) -> bytes:
         array("<f8", [1 << 60], b""),
         array("<M8", [1], b"x" * 8),
         array("<f8", [-1], b"x" * 8),
+        array("<f8", [10**7, 0], b""),
+        array("|i1", [300_000, 1], bytes(300_000)),
+        array("|i1", [9999, *[1] * 30], bytes(9999)),
+        wire.pack([numpy.zeros((10**5, 0))] * 3),
         array("V8", [1], b"x" * 8),
         msgpack.packb(msgpack.Timestamp(1)),
         msgpack.packb([[{"a": msgpack.Timestamp(1)}]]),
@@ -47,7 +51,7 @@ def array(*header: object) -> bytes:
         b"\xdd\x00\x0f\x00\x00" + b"\x80" * 0xF0000,
         b"\x91" * 100 + b"\x01",
     ],
-    ids=range(33),
+    ids=range(37),
 )
 def test_bytes_that_are_not_plain_data_raise_only_wire_errors(data: bytes) -> None:
     with pytest.raises(wire.WireError):
@@ -75,3 +79,9 @@ def test_arguments_of_a_request_are_text_numbers_and_short_lists_alone(data: byt
 def test_long_doubles_do_not_cross(value: object) -> None:
     with pytest.raises(wire.WireError, match="not plain data"):
         wire.pack(value)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 10**6), (1000, 0), (10**5, 2), (10**6,), (3, 4, 5)], ids=str)
+def test_an_array_crosses_with_its_shape(shape: tuple[int, ...]) -> None:
+    found = wire.unpack(wire.pack(numpy.zeros(shape, numpy.int8)))
+    assert isinstance(found, numpy.ndarray) and found.shape == shape

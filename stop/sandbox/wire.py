@@ -57,7 +57,8 @@ def unpack(data: bytes) -> object:
 
     Memory is bounded by a small multiple of len(data) plus the caps on lists and maps.
     """
-    return _unpack(data, _Count(MOST_LISTS, MOST_MAPS), _extension, len(data))
+    count = _Count(MOST_LISTS, MOST_MAPS)
+    return _unpack(data, count, lambda code, inside: _extension(code, inside, count), len(data))
 
 
 def unpack_message(data: bytes) -> list[object]:
@@ -154,6 +155,12 @@ class _Count:
             raise WireError("too many lists")
         return items
 
+    def one_array(self, shape: list[int]) -> None:
+        """It counts as the lists that tolist() makes of it: millions of empty rows take not one byte."""
+        self.lists_left -= sum(math.prod(shape[:axis]) for axis in range(len(shape)))
+        if self.lists_left < 0:
+            raise WireError("too many lists")
+
     def one_map(self, pairs: list[tuple[object, object]]) -> dict[object, object]:
         self.maps_left -= 1
         if self.maps_left < 0:
@@ -223,18 +230,18 @@ def _pack_big_int(value: int) -> object:
     return msgpack.ExtType(BIG_INT, value.to_bytes(size, "little", signed=True))
 
 
-def _extension(code: int, data: bytes) -> object:
+def _extension(code: int, data: bytes, count: _Count) -> object:
     try:
-        return _unpack_extension(code, data)
+        return _unpack_extension(code, data, count)
     except WireError:
         raise
     except Exception as why:  # of numpy or msgpack, whatever an adversary's bytes make them raise
         raise WireError(f"extension {code}: {type(why).__name__}: {str(why)[:200]}") from None
 
 
-def _unpack_extension(code: int, data: bytes) -> object:
+def _unpack_extension(code: int, data: bytes, count: _Count) -> object:
     if code == ARRAY:
-        return _unpack_array(data)
+        return _unpack_array(data, count)
     if code == BIG_INT and len(data) <= MOST_BIG_INT_BYTES:
         return int.from_bytes(data, "little", signed=True)
     if code == COMPLEX and len(data) == _PAIR.size:
@@ -246,7 +253,7 @@ def _no_extension(code: int, data: bytes) -> object:
     raise WireError(f"extension {code} where only text, bytes, numbers and lists may be")
 
 
-def _unpack_array(data: bytes) -> object:
+def _unpack_array(data: bytes, count: _Count) -> object:
     import numpy
 
     parts = msgpack.unpackb(data, ext_hook=_no_extension, max_array_len=32, max_map_len=0, max_ext_len=0)
@@ -257,6 +264,7 @@ def _unpack_array(data: bytes) -> object:
         raise WireError("an array header of wrong types")
     if not all(type(size) is int and 0 <= size <= MOST_BYTES for size in shape):
         raise WireError("an array of impossible shape")
+    count.one_array(shape)
     if DTYPE_NAME.fullmatch(name) is None:
         raise WireError(f"an array of dtype {name!r}")
     dtype = numpy.dtype(name)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stop import check
 from stop.check import CHECKS
 from stop.hostile import hostile_outputs
-from stop.sandbox import wire
+from stop.sandbox import Sandbox, wire
 from stop.task import BadTask, find_tasks, known_sets, known_tasks, limits_sentence
 from stop.tasks import main, meaning
 
@@ -189,6 +190,17 @@ def test_a_task_is_checked_as_a_preset_has_it(copied: Path, capsys: pytest.Captu
     status, said = checked(copied, capsys, "--preset", "tiny")
     assert status == 1 and "WRONG" in said["instances"]
     assert refused("--check", str(copied), "--preset", "tinny") == 2
+
+
+@pytest.mark.parametrize(("wait", "ok"), [("time.sleep(0.4)", True), ("while time.process_time() < 0.4: pass", False)])
+def test_a_block_is_too_slow_by_its_own_time_not_by_that_of_a_busy_machine(
+    copied: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wait: str, ok: bool
+) -> None:
+    monkeypatch.setattr(check, "MOST_CPU_SECONDS_A_BLOCK", 0.2)
+    head, line, rest = (copied / "task.py").read_text().partition("    return [_instance(")
+    (copied / "task.py").write_text(f"import time\n{head}    {wait}\n{line}{rest}")
+    found = next(one for one in check.findings(copied, "", sandbox) if one.name == "instances")
+    assert found.ok == ok and ("s of CPU time; 0.2 s are allowed" in found.said) != ok, found.said
 
 
 def test_a_check_of_nothing_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

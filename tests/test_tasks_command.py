@@ -68,6 +68,9 @@ def test_a_sets_toml_makes_sets_of_tasks_and_adds_to_them(tmp_path: Path, monkey
         ("mine = 3", "sets.toml: mine = 3; give a list of tasks."),
         ("mine = [[1]]", "sets.toml: mine: no task [1]."),
         ("mine = ", "sets.toml: Invalid value"),
+        ('tsp = ["maxcut"]', "sets.toml: 'tsp' is no name for a set: a task has that name. Give another."),
+        ('all = ["maxcut"]', "sets.toml: 'all' is no name for a set: it is every task. Give another."),
+        ('"a b" = ["maxcut"]', "sets.toml: 'a b' is no name for a set: no blanks in it. Give another."),
     ],
 )
 def test_a_sets_toml_that_cannot_be_used_is_one_line(
@@ -77,6 +80,37 @@ def test_a_sets_toml_that_cannot_be_used_is_one_line(
     (tmp_path / "tasks" / "sets.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert refused() == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_a_solution_of_ones_own_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text("def algorithm(points):\n    return [0]\n")
+    assert main(["tsp", "--solution", str(tmp_path / "mine.py")]) == 0
+    assert f"--- {tmp_path / 'mine.py'} on train block 0: 0.0000 ---" in capsys.readouterr().out
+    for wrong in (["tsp", "--solution", "no/file.py"], ["quick", "--solution", "x.py"], ["--solution", "x.py"]):
+        assert refused(*wrong) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("task.py", "def score(", "def scor(", "task.py defines no score. Nearest: scor."),
+        ("seed.py", "def algorithm(", "def solve(", "seed.py defines no algorithm."),
+        ("task.toml", "score_cap = 1.0", "score_cap = 2.0", "score_cap = 2.0; it is 1.0, and may be more where open"),
+        ("task.toml", "memory_mb = 256", 'memory_mb = "256"', "memory_mb = '256': give a whole number."),
+        ("task.toml", "cpu_seconds_per_instance = ", "cpu_seconds_per_instance = 0 # ", "= 0; give a number above 0"),
+    ],
+)
+def test_a_task_that_cannot_be_used_is_named_with_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, said: str
+) -> None:
+    folder = shutil.copytree(known_tasks()["maxcut"], tmp_path / "mine")
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    assert refused(str(folder)) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
 

@@ -31,7 +31,7 @@ from stop.sandbox.inside.helpers import extract_code
 from stop.settings import RunConfig
 from stop.show import print_table
 from stop.task import find_tasks
-from stop.tasks import seed_measured
+from stop.tasks import measured
 from stop.utility import Evaluation
 
 REPLIES = ("run", "model", "scaffold", "replies", "ended", "fenced", "parse", "output tokens")
@@ -73,7 +73,7 @@ def candidate_rows(run: Run) -> list[tuple[object, ...]]:
     config = RunConfig.of(run.settings["config"])
     found = []
     for task in find_tasks(list(config.tasks), config.preset):
-        _, seed = seed_measured(task, usable("auto").name)
+        _, seed = measured(task, task.seed_source, usable("auto").name)
         rows = [r for r in run.rows("evaluations.jsonl") if (r["task"], r["split"]) == (task.name, "train")]
         kinds = Counter(kind(Evaluation.of(row), seed.score) for row in rows if row["sha"] != seed.sha)
         found.append((run.path.name, task.name, kinds.total(), *(kinds[name] for name in CANDIDATES[3:])))

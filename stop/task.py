@@ -29,12 +29,15 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "score_cap": (int, float), "open": bool, "independent": bool, "sets": list, "source": str, "licence": str,
     "sizes": dict, "libraries": list, "presets": dict,
 }  # fmt: skip
+WORDS = {"int or float": "a number", "int": "a whole number", "str": "a text", "dict": "a table", "list": "a list",
+         "bool": "true or false"}  # fmt: skip
 LARGEST = 1e6  # of any number in task.toml that limits something
 OPTIONAL: dict[str, Any] = {
     "open": False, "independent": False, "score_cap": 1.0, "sizes": {}, "libraries": [], "presets": {},
 }  # fmt: skip
 IN_A_PRESET = ("cpu_seconds_per_instance", "memory_mb", "instances", "score_cap", "open", "sizes")  # what it may change
 SIZE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+SET_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 LIBRARIES = Path(__file__).parent / "libraries"  # texts that run before a task.py that asks for them
 ALL = "all"  # the set of every task that is known
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
@@ -164,11 +167,14 @@ def read_task(path: Path, preset: str = "") -> Task:
     presets = tuple(found["presets"])
     preset = preset if preset in presets else ""
     keys = {k: v for k, v in _with_preset(found, preset).items() if k != "presets"}
-    for name in ("task.py", "seed.py"):
+    for name, wanted in (("task.py", ("instances", "score")), ("seed.py", (keys["entry"],))):
         try:
-            parse(texts[name])
+            defined = {top for node in parse(texts[name]).body for top in _names(node)}
         except SyntaxError as error:
             raise BadTask(f"task {path}: {name} does not parse: {error.msg}.") from None
+        for one in wanted:
+            if one not in defined:
+                raise BadTask(f"task {path}: {name} defines no {one}. {nearest(one, sorted(defined))}")
     libraries = [_read(LIBRARIES / f"{name}.py") for name in keys["libraries"]]
     scored_by = [texts[f] for f in ("task.toml", "task.py", "statement.md", "seed.py")] + ([preset] if preset else [])
     return Task(
@@ -269,7 +275,8 @@ def _check_values(where: Path | str, found: dict[str, Any]) -> None:
         if key not in found:
             raise BadTask(f"{where}: key {key!r} is missing.")
         if not isinstance(found[key], kind) or (isinstance(found[key], bool) and kind is not bool):
-            raise BadTask(f"{where}: {key} = {found[key]!r} has the wrong type.")
+            kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+            raise BadTask(f"{where}: {key} = {found[key]!r}: give {WORDS.get(kinds, kinds)}.")
     if not all(isinstance(label, str) for label in found["sets"]):
         raise BadTask(f"{where}: sets = {found['sets']!r}; give names.")
     libraries = sorted(file.stem for file in LIBRARIES.glob("[!_]*.py"))
@@ -278,10 +285,13 @@ def _check_values(where: Path | str, found: dict[str, Any]) -> None:
             raise BadTask(f"{where}: libraries: {name!r} is none, or there twice. {nearest(str(name), libraries)}")
     counts = found["instances"]
     if set(counts) != set(SPLITS) or not all(type(n) is int and n > 0 for n in counts.values()):
-        raise BadTask(f"{where}: instances = {counts!r}; give positive numbers for train, val and test.")
-    numbers = {k: found[k] for k in ("cpu_seconds_per_instance", "memory_mb", "score_cap")}
-    if not all(0 < n <= LARGEST for n in numbers.values()) or found["score_cap"] < 1.0:
-        raise BadTask(f"{where}: {numbers}; they must be above 0 and finite, score_cap at least 1.0.")
+        raise BadTask(f"{where}: instances = {counts!r}; give positive numbers for train, val and test, and no more.")
+    for key in ("cpu_seconds_per_instance", "memory_mb"):
+        if not 0 < found[key] <= LARGEST:
+            raise BadTask(f"{where}: {key} = {found[key]}; give a number above 0, at most {LARGEST:g}.")
+    cap = found["score_cap"]
+    if not (1.0 <= cap <= LARGEST if found["open"] else cap == 1.0):
+        raise BadTask(f"{where}: score_cap = {cap}; it is 1.0, and may be more where open = true.")
     for name, size in found["sizes"].items():
         if not SIZE_NAME.fullmatch(name) or name == "limits":
             raise BadTask(f"{where}: sizes: {name!r} is no name for a size. Give small letters, digits and _.")
@@ -333,6 +343,11 @@ def _listed_sets(file: Path, known: list[str]) -> dict[str, list[str]]:
         return {}
     found = _parsed(file, _read(file))
     for label, names in found.items():
+        if label in known or label == ALL or not SET_NAME.fullmatch(label):
+            why = (
+                "a task has that name" if label in known else "it is every task" if label == ALL else "no blanks in it"
+            )
+            raise BadTask(f"{file}: {label!r} is no name for a set: {why}. Give another.")
         if not isinstance(names, list) or not names:
             raise BadTask(f"{file}: {label} = {names!r}; give a list of tasks.")
         strange = [name for name in names if name not in known]

@@ -42,11 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         from stop.run import UNSAFE
 
         print(UNSAFE, file=sys.stderr)
+    if arguments.solution is not None and (arguments.check or arguments.name is None):
+        parser.error("--solution goes with the name of one task: python -m stop.tasks tsp --solution mine.py")
     level = "none" if arguments.unsafe_no_sandbox else arguments.sandbox
     if arguments.check and arguments.name is None:
         parser.error("--check needs the path of a task folder: python -m stop.tasks --check tasks/mine")
     try:
-        return (_check if arguments.check else _show)(arguments.name, arguments.preset, level)
+        if arguments.check:
+            return _check(arguments.name, arguments.preset, level)
+        return _show(arguments.name, arguments.preset, level, arguments.solution)
     except BrokenPipeError:
         raise  # see piped
     except (LookupError, BadTask, OSError) as error:
@@ -59,13 +63,16 @@ def _parser() -> Parser:
     parser = Parser(
         prog="python -m stop.tasks",
         allow_abbrev=False,
-        description="List the tasks; with NAME show one: statement, an instance, the seed solution and what it scores.",
+        description="List the tasks, all or those of a set; with the NAME of a task show it: statement, an instance, "
+        "the seed solution and what it scores.",
         epilog="Exit status: 0 shown, or checked and right; 1 --check found something wrong, or no sandbox; 2 wrong "
         "usage, no such task or a folder that is none.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a task, the path of a task folder, or a set to list")
     what = "check a folder against the contract of a task (docs/tasks.md): one line for each point, and what to do"
     parser.add_argument("--check", action="store_true", help=what)
+    what = "score the program in this file instead of the seed"
+    parser.add_argument("--solution", metavar="FILE", help=what)
     what = "as a preset has them: stop-paper for the sizes and limits that STOP published"
     parser.add_argument("--preset", default="", metavar="PRESET", help=what)
     what = "how the seed is confined: landlock, strict, bwrap, or auto, the first that works here (default: auto)"
@@ -94,15 +101,17 @@ def _check(name: str, preset: str, level: str) -> int:
     return 0 if kept else 1
 
 
-def _show(name: str | None, preset: str, level: str) -> int:
+def _show(name: str | None, preset: str, level: str, solution: str | None) -> int:
     from stop.task import find_tasks, known_sets, known_tasks
 
     known = known_tasks()
     if name is None:
         return _print_tasks(list(known.values()), preset)
     if name not in known and name in (sets := known_sets()):
+        if solution is not None:
+            raise LookupError(f"--solution is of one task; {name} is a set of {len(sets[name])}. Name one of them.")
         return _print_tasks([known[task] for task in sets[name]], preset)
-    _print_task(find_tasks([name], preset)[0], preset, level)
+    _print_task(find_tasks([name], preset)[0], preset, level, solution)
     return 0
 
 
@@ -154,10 +163,11 @@ def meaning(task: Task) -> str:
 
 
 # -- one task -------------------------------------------------------------------------------------------------------
-def _print_task(task: Task, preset: str, level: str) -> None:
+def _print_task(task: Task, preset: str, level: str, solution: str | None) -> None:
     from stop.task import known_sets
 
-    first, evaluation = seed_measured(task, level)
+    source = task.seed_source if solution is None else Path(solution).read_text(encoding="utf-8", errors="replace")
+    first, evaluation = measured(task, source, level)
     facts = list(zip(HEADINGS, _row(task, known_sets()), strict=True))
     if preset:
         facts.append(("preset", task.preset or f"{preset} changes nothing of this task"))
@@ -167,9 +177,9 @@ def _print_task(task: Task, preset: str, level: str) -> None:
     _print_part("statement", task.statement)
     values = _values(first)
     _print_part(f"one instance: {first.instance_id}", neutral(f"{task.entry}({values})", most=MOST_INPUT_CHARS))
-    _print_part("seed.py", task.seed_source.rstrip("\n"))
+    _print_part(solution or "seed.py", source.rstrip("\n"))
     outcomes = [(o.instance_id, o.status, f"{o.score:.4f}", o.detail) for o in evaluation.outcomes]
-    _print_part(f"the seed on {SCORED_SPLIT} block {SCORED_BLOCK}: {evaluation.score:.4f}", "")
+    _print_part(f"{solution or 'the seed'} on {SCORED_SPLIT} block {SCORED_BLOCK}: {evaluation.score:.4f}", "")
     print_table(("instance", "status", "score", "detail"), outcomes, numbers=("score",), wide=("detail",))
 
 
@@ -185,8 +195,8 @@ def _values(first: Input) -> str:
     return ", ".join(map(repr, values)) if isinstance(values, list) else repr(values)
 
 
-def seed_measured(task: Task, level: str) -> tuple[Input, Evaluation]:
-    """The first instance, and what the seed does on the block. Raises BadTask, SandboxError."""
+def measured(task: Task, source: str, level: str) -> tuple[Input, Evaluation]:
+    """The first instance, and what a solution does on the block. Raises BadTask, SandboxError."""
     from stop.cache import Answers
     from stop.records import Records
     from stop.sandbox import Sandbox
@@ -200,7 +210,7 @@ def seed_measured(task: Task, level: str) -> tuple[Input, Evaluation]:
         try:
             utility.scorer.check(SCORED_SPLIT, SCORED_BLOCK)
             first = utility.scorer.inputs(SCORED_SPLIT, SCORED_BLOCK)[0]
-            return first, utility.evaluate(task.seed_source, SCORED_SPLIT, SCORED_BLOCK)
+            return first, utility.evaluate(source, SCORED_SPLIT, SCORED_BLOCK)
         finally:
             utility.close()
             records.close()

@@ -16,9 +16,13 @@ from typing import Any
 
 import pytest
 
+from stop.cache import Answers
+from stop.records import Records
 from stop.run import main as run_main
 from stop.sandbox import Sandbox
 from stop.settings import RunConfig
+from stop.task import Split, find_tasks
+from stop.utility import Alone, Evaluation, Utility
 
 SUMMARIES = pytest.StashKey[dict[str, list[str]]]()
 TASKS = Path(__file__).resolve().parent.parent / "tasks"
@@ -216,6 +220,33 @@ def read_only(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[Path 
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as box:
         yield box
+
+
+@pytest.fixture(scope="module")
+def utility_of(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Utility]]:
+    """What scores solutions of a task, by its name and a preset; made once each, with records of their own."""
+    made: dict[tuple[str, str], Utility] = {}
+    records = Records(tmp_path_factory.mktemp("records"))
+
+    def of(name: str, preset: str = "") -> Utility:
+        if (name, preset) not in made:
+            made[name, preset] = Utility(find_tasks([name], preset)[0], sandbox, Answers(records), Alone())
+        return made[name, preset]
+
+    yield of
+    for one in made.values():
+        one.close()
+    records.close()
+
+
+@pytest.fixture(scope="module")
+def evaluate(utility_of: Callable[..., Utility]) -> Callable[..., Evaluation]:
+    """Evaluates a source on a task's first block of val, or of another split."""
+
+    def on(source: str, name: str, split: Split = "val", preset: str = "") -> Evaluation:
+        return utility_of(name, preset).evaluate(source, split, 0)
+
+    return on
 
 
 @pytest.fixture(scope="session")

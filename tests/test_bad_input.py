@@ -34,9 +34,9 @@ def assert_refused(said: Said, *parts: str, status: int = 2) -> None:
 TOML_FAULTS = [
     ('entry = "algorithm"', 'entri = "algorithm"', "unknown key 'entri'. Nearest: entry"),
     ('entry = "algorithm"', "", "key 'entry' is missing"),
-    ("memory_mb = 256", 'memory_mb = "256"', "memory_mb = '256' has the wrong type"),
+    ("memory_mb = 256", 'memory_mb = "256"', "memory_mb = '256': give a whole number"),
     ("memory_mb = 256", "memory_mb = ", "task.toml: "),
-    ("cpu_seconds_per_instance = 0.25", "cpu_seconds_per_instance = nan", "above 0 and finite"),
+    ("cpu_seconds_per_instance = 0.25", "cpu_seconds_per_instance = nan", "a number above 0, at most 1e+06"),
     ("train = 8", "train = 0", "give positive numbers for train, val and test"),
     ('sets = ["quick", "paper"]', "sets = [1]", "sets = [1]; give names"),
 ]

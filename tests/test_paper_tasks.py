@@ -4,64 +4,23 @@ from __future__ import annotations
 
 import itertools
 import random
-import runpy
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from pysat.solvers import Minisat22
 from scipy.optimize import linear_sum_assignment, quadratic_assignment
+from trusted import block, code, reference
 
-from stop.cache import Answers
-from stop.records import Records
-from stop.sandbox import Sandbox, wire
+from stop.sandbox import wire
 from stop.task import find_tasks
-from stop.utility import Alone, Evaluation, Utility
+from stop.utility import Evaluation, Utility
 
 PAPER = ("lpn", "maxcut", "modified_qap", "parity", "string_grid", "three_sat")
 PRESETS = ("", "stop-paper")
-REFERENCES = Path(__file__).parent / "references"
 
 Evaluate = Callable[..., Evaluation]
-
-
-@pytest.fixture(scope="module")
-def utility(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Utility]]:
-    """What scores solutions of a task at a size; made once each."""
-    made: dict[tuple[str, str], Utility] = {}
-    records = Records(tmp_path_factory.mktemp("records"))
-
-    def of(name: str, preset: str = "") -> Utility:
-        if (name, preset) not in made:
-            made[name, preset] = Utility(find_tasks([name], preset)[0], sandbox, Answers(records), Alone())
-        return made[name, preset]
-
-    yield of
-    for one in made.values():
-        one.close()
-    records.close()
-
-
-@pytest.fixture(scope="module")
-def evaluate(utility: Callable[..., Utility]) -> Evaluate:
-    """Evaluates a source on the first block of val."""
-    return lambda source, name, preset="": utility(name, preset).evaluate(source, "val", 0)
-
-
-def code(name: str, preset: str = "", **sizes: Any) -> dict[str, Any]:
-    """The functions of a task.py, at sizes of our choice; a task's code is trusted."""
-    task = find_tasks([name], preset)[0]
-    return runpy.run_path(str(task.path / "task.py"), init_globals={"SIZES": {**task.sizes, **sizes}})
-
-
-def block(name: str, preset: str = "", n: int = 8) -> list[dict]:
-    return code(name, preset)["instances"]("val", 0, n, find_tasks([name])[0].seed)
-
-
-def reference(name: str) -> str:
-    return (REFERENCES / f"{name}.py").read_text()
 
 
 def wrapped(source: str, body: str, parameters: str = "*given") -> str:
@@ -99,7 +58,7 @@ def test_the_preset_has_the_published_numbers(
 @pytest.mark.parametrize("preset", PRESETS)
 def test_another_solver_satisfies_every_formula_and_scores_1(preset: str) -> None:
     score = code("three_sat", preset)["score"]
-    for one in block("three_sat", preset, 30):
+    for one in block("three_sat", n=30, preset=preset):
         clauses, variables = one["input"]
         with Minisat22(clauses) as solver:
             assert solver.solve()
@@ -154,7 +113,7 @@ def gilmore_lawler(flow: np.ndarray, distance: np.ndarray) -> float:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", ["lpn", "parity"])
 def test_labels_are_those_of_one_secret_and_test_samples_are_new(name: str, preset: str) -> None:
-    for one in block(name, preset):
+    for one in block(name, preset=preset):
         train, labels, test = (np.array(part) for part in one["input"])
         secrets = np.arange(2 ** train.shape[1])[:, None] >> np.arange(train.shape[1]) & 1
         fits = (secrets @ train.T % 2 == labels).sum(1)
@@ -290,7 +249,9 @@ def test_the_labels_asked_for_are_nowhere_in_the_process_of_the_program(evaluate
 @pytest.mark.parametrize("guess", ["0", "1", "i % 2"])
 def test_a_guess_scores_little(evaluate: Evaluate, name: str, guess: str) -> None:
     guessing = wrapped(reference(name), f"return [{guess} for i in range(len(given[2]))]")
-    assert evaluate(guessing, name, "stop-paper").score < 0.2  # 0.09 is to be expected of 20 labels: none is below 0
+    assert (
+        evaluate(guessing, name, preset="stop-paper").score < 0.2
+    )  # 0.09 is to be expected of 20 labels: none is below 0
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -304,9 +265,9 @@ def test_an_exception_or_a_wrong_length_on_one_instance_costs_the_others_nothing
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", PAPER)
 def test_instances_are_of_the_sizes_that_the_statement_tells(
-    utility: Callable[..., Utility], name: str, preset: str
+    utility_of: Callable[..., Utility], name: str, preset: str
 ) -> None:
-    scorer, sizes = utility(name, preset).scorer, utility(name, preset).task.sizes
+    scorer, sizes = utility_of(name, preset).scorer, utility_of(name, preset).task.sizes
     given: list[Any] = [wire.unpack(one.packed) for one in scorer.inputs("val", 0)]
     if name == "three_sat":
         assert all(sizes["fewest_variables"] <= n <= sizes["most_variables"] for _, n in given)

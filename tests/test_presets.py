@@ -173,7 +173,7 @@ def test_a_preset_of_one_task_can_be_asked_for(tmp_path: Path) -> None:
         ("task.toml", "instances = { train = 30,", "instances = {", r"preset stop-paper: instances = "),
         ("task.toml", "cpu_seconds_per_instance = 0.1", "cpu_second = 1", r"preset stop-paper: unknown key 'cpu_sec"),
         ("task.toml", "cpu_seconds_per_instance = 0.1", "seed = 2", r"preset stop-paper: unknown key 'seed'"),
-        ("task.toml", "cpu_seconds_per_instance = 0.1", "open = 1", r"preset stop-paper: open = 1 has the wrong type"),
+        ("task.toml", "cpu_seconds_per_instance = 0.1", "open = 1", r"preset stop-paper: open = 1: give true or false"),
         ("task.toml", "cpu_seconds_per_instance = 0.1", "memory_mb = -1", r"preset stop-paper: .*above 0"),
         ("task.toml", "sizes = { fewest_variables = 5, most_variables = 50 }", "sizes = 5", r"sizes = 5 has the wrong"),
         ("task.toml", "[presets.stop-paper]", "[presets]", r"preset cpu_seconds_per_instance: 0\.1 is no table"),

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stop import check
 from stop.check import CHECKS
 from stop.hostile import hostile_outputs
-from stop.sandbox import wire
+from stop.sandbox import Sandbox, wire
 from stop.task import BadTask, find_tasks, known_sets, known_tasks, limits_sentence
 from stop.tasks import main, meaning
 
@@ -67,6 +68,9 @@ def test_a_sets_toml_makes_sets_of_tasks_and_adds_to_them(tmp_path: Path, monkey
         ("mine = 3", "sets.toml: mine = 3; give a list of tasks."),
         ("mine = [[1]]", "sets.toml: mine: no task [1]."),
         ("mine = ", "sets.toml: Invalid value"),
+        ('tsp = ["maxcut"]', "sets.toml: 'tsp' is no name for a set: a task has that name. Give another."),
+        ('all = ["maxcut"]', "sets.toml: 'all' is no name for a set: it is every task. Give another."),
+        ('"a b" = ["maxcut"]', "sets.toml: 'a b' is no name for a set: no blanks in it. Give another."),
     ],
 )
 def test_a_sets_toml_that_cannot_be_used_is_one_line(
@@ -76,6 +80,37 @@ def test_a_sets_toml_that_cannot_be_used_is_one_line(
     (tmp_path / "tasks" / "sets.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert refused() == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_a_solution_of_ones_own_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text("def algorithm(points):\n    return [0]\n")
+    assert main(["tsp", "--solution", str(tmp_path / "mine.py")]) == 0
+    assert f"--- {tmp_path / 'mine.py'} on train block 0: 0.0000 ---" in capsys.readouterr().out
+    for wrong in (["tsp", "--solution", "no/file.py"], ["quick", "--solution", "x.py"], ["--solution", "x.py"]):
+        assert refused(*wrong) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("task.py", "def score(", "def scor(", "task.py defines no score. Nearest: scor."),
+        ("seed.py", "def algorithm(", "def solve(", "seed.py defines no algorithm."),
+        ("task.toml", "score_cap = 1.0", "score_cap = 2.0", "score_cap = 2.0; it is 1.0, and may be more where open"),
+        ("task.toml", "memory_mb = 256", 'memory_mb = "256"', "memory_mb = '256': give a whole number."),
+        ("task.toml", "cpu_seconds_per_instance = ", "cpu_seconds_per_instance = 0 # ", "= 0; give a number above 0"),
+    ],
+)
+def test_a_task_that_cannot_be_used_is_named_with_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, said: str
+) -> None:
+    folder = shutil.copytree(known_tasks()["maxcut"], tmp_path / "mine")
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    assert refused(str(folder)) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
 
@@ -189,6 +224,17 @@ def test_a_task_is_checked_as_a_preset_has_it(copied: Path, capsys: pytest.Captu
     status, said = checked(copied, capsys, "--preset", "tiny")
     assert status == 1 and "WRONG" in said["instances"]
     assert refused("--check", str(copied), "--preset", "tinny") == 2
+
+
+@pytest.mark.parametrize(("wait", "ok"), [("time.sleep(0.4)", True), ("while time.process_time() < 0.4: pass", False)])
+def test_a_block_is_too_slow_by_its_own_time_not_by_that_of_a_busy_machine(
+    copied: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wait: str, ok: bool
+) -> None:
+    monkeypatch.setattr(check, "MOST_CPU_SECONDS_A_BLOCK", 0.2)
+    head, line, rest = (copied / "task.py").read_text().partition("    return [_instance(")
+    (copied / "task.py").write_text(f"import time\n{head}    {wait}\n{line}{rest}")
+    found = next(one for one in check.findings(copied, "", sandbox) if one.name == "instances")
+    assert found.ok == ok and ("s of CPU time; 0.2 s are allowed" in found.said) != ok, found.said
 
 
 def test_a_check_of_nothing_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import stop
 from stop.arguments import CONTROLS
 from stop.controls import ARMS, BadControl, renamed, reworded, whole_budget
 from stop.draw import Draw, drawn_index
+from stop.improve import Arm
 from stop.scaffold import Scaffold, canonical, read_scaffold
 from stop.session import begin
 
@@ -110,8 +111,8 @@ def test_a_drawn_parent_is_uniform_enough_and_always_the_same() -> None:
 def test_the_whole_budget_of_the_seed_is_best_of_n(tiny: list[str], tmp_path: Path) -> None:
     seed, expected = read_scaffold("seed"), read_scaffold("best_of_n")
     with begin(tiny[0], out=tmp_path / "run", test_repeats=2, generations=0) as session:
-        made = session.on_test(Scaffold.checked(whole_budget(seed.source)))
-        wanted = session.on_test(expected)
+        found = session.compare([Arm("made", Scaffold.checked(whole_budget(seed.source))), Arm("wanted", expected)])
+    made, wanted = found["made"], found["wanted"]
     assert [(r.utility, r.spent.llm_calls) for r in made] == [(r.utility, r.spent.llm_calls) for r in wanted]
     assert made[0].spent.llm_calls == 24
 
@@ -119,7 +120,9 @@ def test_the_whole_budget_of_the_seed_is_best_of_n(tiny: list[str], tmp_path: Pa
 def test_the_whole_budget_of_an_improver_that_spends_it_is_itself(tiny: list[str], tmp_path: Path) -> None:
     ideas = read_scaffold("ideas")
     with begin(tiny[0], out=tmp_path / "run", test_repeats=1, generations=0) as session:
-        once, again = (session.on_test(Scaffold.checked(s)) for s in (ideas.source, whole_budget(ideas.source)))
+        twice = {"once": ideas, "again": Scaffold.checked(whole_budget(ideas.source))}
+        found = session.compare([Arm(name, scaffold) for name, scaffold in twice.items()])
+    once, again = found["once"], found["again"]
     assert again[0].utility == once[0].utility and again[0].spent.llm_calls == once[0].spent.llm_calls == 24
 
 

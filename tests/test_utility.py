@@ -126,7 +126,7 @@ def test_a_scorer_that_fails_gives_0_and_an_incident(sandbox: Sandbox, tmp_path:
         ("task.py", "def (", "task.py does not parse"),
         ("statement.md", "no placeholder", "lacks {limits}"),
         ("task.toml", 'entri = "x"', "unknown key 'entri'. Nearest: entry"),
-        ("task.toml", "entry = 3", "missing|wrong type"),
+        ("task.toml", "entry = 3", "missing|give a text"),
     ],
 )
 def test_a_task_folder_with_a_fault_is_named(tmp_path: Path, name: str, text: str | None, why: str) -> None:

@@ -30,7 +30,7 @@ from stop.sandbox import Ran
 
 TOKEN_VARIABLE = "STOP_ATTACK_TOKEN"
 RECORDED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGIO, signal.SIGURG, signal.SIGHUP, signal.SIGTERM, signal.SIGALRM)
-SETTLE_SECONDS = 20.0  # what has ended is reaped late on a busy machine; what stays has come from an attack
+SETTLE_SECONDS = 3.0
 MOST_GROWTH_KB = 96 << 10  # of the host, while one attack runs
 VICTIM = """
 import ctypes, os, signal, sys

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stop.accept import Terms, Verdict, better, canary, paired
-from stop.analysis.intervals import paired_difference
+from stop.analysis.intervals import paired_difference, share_interval
 from stop.betting import level_of
 from stop.lineage import ImproverRun
 from stop.noise import by_task
@@ -214,10 +214,8 @@ def raised(values: Sequence[float], gain: float) -> list[float]:
 
 def _rate(hits: int, n: int) -> str:
     """A share with its 99 % interval."""
-    from scipy.stats import binomtest
-
-    found = binomtest(hits, n).proportion_ci(confidence_level=0.99)
-    return f"{hits / n:.4f} [{found.low:.4f}, {found.high:.4f}]"
+    low, high = share_interval(hits, n, 0.99)
+    return f"{hits / n:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def _pool_difference(child: dict[str, list[float]], parent: dict[str, list[float]]) -> str:

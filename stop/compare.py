@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stop.analysis.gains import Utilities, difference, gain_on_test, gain_on_val, utilities
 from stop.analysis.intervals import Estimate, holm, share_interval
+from stop.analysis.pairs import Utilities, difference, gain_on_test, gain_on_val, utilities
 from stop.arguments import Parser
 from stop.controls import ARMS
 from stop.show import piped, print_table, print_texts

@@ -31,7 +31,7 @@ class BadControl(ValueError):
 
 
 @dataclass(frozen=True)
-class Arm:
+class Control:
     """What of a run a control replaces. The defaults are those of the recursion itself.
 
     writes: (a parent's source, step, draw) -> the child's, without a model; None where the improver is asked. An arm
@@ -188,24 +188,24 @@ def _first_whole_budget(source: str, step: int, draw: Draw) -> str | None:
     return whole_budget(source) if step == 1 else None
 
 
-ARMS: Mapping[str, Arm] = {
-    "identity": Arm("a change: the child is its parent, scored with draws of its own", writes=_same, null=True,
+ARMS: Mapping[str, Control] = {
+    "identity": Control("a change: the child is its parent, scored with draws of its own", writes=_same, null=True,
                     own_draws=True),
-    "rename": Arm("a change: the child is its parent with other names", writes=renamed, null=True),
-    "reword": Arm("a change of meaning: the child has one blank more in a prompt", writes=reworded, null=True),
-    "best-of-n": Arm(
+    "rename": Control("a change: the child is its parent with other names", writes=renamed, null=True),
+    "reword": Control("a change of meaning: the child has one blank more in a prompt", writes=reworded, null=True),
+    "best-of-n": Control(
         "recursion: the seed improver with the whole budget of an improver run, then the seed rewriting the seed",
         parent="seed", writes=_first_whole_budget, also_tested=(1,),
     ),
-    "fixed-improver": Arm("a better improver: the seed's code rewrites the current version", improver="seed"),
-    "random-parent": Arm("selection of the parent: any version that runs, uniformly", parent="random"),
-    "no-history": Arm("feedback: utility.report gives the score alone"),
-    "mutation": Arm("a language model: the model is mutation"),
+    "fixed-improver": Control("a better improver: the seed's code rewrites the current version", improver="seed"),
+    "random-parent": Control("selection of the parent: any version that runs, uniformly", parent="random"),
+    "no-history": Control("feedback: utility.report gives the score alone"),
+    "mutation": Control("a language model: the model is mutation"),
 }  # fmt: skip
-RECURSION = Arm()
+RECURSION = Control()
 
 
-def arm_of(config: RunConfig) -> Arm:
+def arm_of(config: RunConfig) -> Control:
     """The arm of a run; that of a run without --control is the recursion itself."""
     return ARMS.get(config.control, RECURSION)
 

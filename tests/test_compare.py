@@ -12,8 +12,8 @@ from conftest import contents, run_json
 from scipy import stats
 
 import stop
-from stop.analysis.gains import gain_on_test, gain_on_val
 from stop.analysis.intervals import holm
+from stop.analysis.pairs import gain_on_test, gain_on_val
 from stop.compare import main
 from stop.lineage import Decision, ImproverRun, Spent, Version
 from stop.records import Records

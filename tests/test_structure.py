@@ -47,7 +47,7 @@ def test_imports_run_one_way(name: str) -> None:
 
 PURE = [
     "scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "controls", "analysis/intervals",
-    "analysis/gains", "analysis/transfer",
+    "analysis/pairs", "analysis/transfer",
 ]  # fmt: skip
 
 

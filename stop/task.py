@@ -342,11 +342,10 @@ def _listed_sets(file: Path, known: list[str]) -> dict[str, list[str]]:
     if not file.is_file():
         return {}
     found = _parsed(file, _read(file))
+    taken = {ALL: "it is every task", **dict.fromkeys(known, "a task has that name")}
     for label, names in found.items():
-        if label in known or label == ALL or not SET_NAME.fullmatch(label):
-            why = (
-                "a task has that name" if label in known else "it is every task" if label == ALL else "no blanks in it"
-            )
+        why = taken.get(label, "" if SET_NAME.fullmatch(label) else "no blanks in it")
+        if why:
             raise BadTask(f"{file}: {label!r} is no name for a set: {why}. Give another.")
         if not isinstance(names, list) or not names:
             raise BadTask(f"{file}: {label} = {names!r}; give a list of tasks.")

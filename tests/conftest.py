@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,6 @@ from stop.settings import RunConfig
 from stop.task import Split, find_tasks
 from stop.utility import Alone, Evaluation, Utility
 
-SUMMARIES = pytest.StashKey[dict[str, list[str]]]()
 TASKS = Path(__file__).resolve().parent.parent / "tasks"
 SMALL = ["maxcut", "--generations", "2", "--repeats", "1", "--workers", "2"]
 
@@ -289,31 +287,3 @@ def scripted(tmp_path: Path) -> Callable[..., str]:
         return f"scripted:{path}"
 
     return write
-
-
-# -- what is said at the end, also where several processes share the tests (pytest -n 2) ------------------------------
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SUMMARIES] = {}
-
-
-@pytest.fixture(scope="session")
-def summaries(request: pytest.FixtureRequest) -> dict[str, list[str]]:
-    """A title, and the lines to print below it when all tests are over."""
-    return request.config.stash[SUMMARIES]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["summaries"] = session.config.stash[SUMMARIES]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    node.config.stash[SUMMARIES].update(getattr(node, "workeroutput", {}).get("summaries", {}))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for title, lines in config.stash[SUMMARIES].items():
-        terminalreporter.section(title)
-        for line in lines:
-            terminalreporter.line(line)

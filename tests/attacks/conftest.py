@@ -9,28 +9,31 @@ import pytest
 from attacks.contexts import Context, Runs
 from attacks.table import counts, fruitless
 
+RUNS = pytest.StashKey[Runs]()
+
 
 @pytest.fixture(scope="session")
-def runs(request: pytest.FixtureRequest, summaries: dict[str, list[str]]) -> Iterator[Runs]:
+def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """Every context that a selected test asks for."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     asked = [call.params["context"] for call in calls if call is not None and "context" in call.params]
     made = Runs(list(dict.fromkeys(one for one in asked if isinstance(one, Context))))
+    request.config.stash[RUNS] = made
     yield made
-    summaries["attacks"] = said(made, with_names=request.config.get_verbosity() > 0)
     made.close()
 
 
-def said(runs: Runs, with_names: bool) -> list[str]:
-    """A line or two for each context that came to an end."""
-    lines = []
-    for context, result in runs.finished().items():
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = config.stash.get(RUNS, None)
+    if found is None:
+        return
+    terminalreporter.section("attacks")
+    for context, result in found.finished().items():
         if result.get("unavailable"):
-            lines.append(f"{context.name}: NOT RUN: {result['unavailable'][:200]}")
+            terminalreporter.line(f"{context.name}: NOT RUN: {result['unavailable'][:200]}")
         else:
-            lines.append(f"{context.name}: {counts(result)}")
+            terminalreporter.line(f"{context.name}: {counts(result)}")
         if context.level == "none":
             tries = fruitless(result)
-            names = f": {', '.join(tries)}" if with_names else " (-v names them)"
-            lines.append(f"  {len(tries)} tries get nothing without a sandbox either{names}")
-    return lines
+            shown = f": {', '.join(tries)}" if config.get_verbosity() > 0 else " (-v names them)"
+            terminalreporter.line(f"  {len(tries)} tries get nothing without a sandbox either{shown}")

@@ -1,6 +1,6 @@
 """Does the offline recursion improve its improver, and does it beat asking as often without recursion?
 
-    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--rows FILE] [--seeds 0-9] [--repeats 32]
+    python benchmarks/offline_recursion.py [--tasks SET] [--each] [--rows FILE] [--seeds 0-9] [--repeats 32] …
 
 For every seed a run with the defaults of `python -m stop.run`; then, on test, paired improver runs (same tasks, block
 and draws) of the seed scaffold, of the run's best version, and of best_of_n at no fewer calls per improver run on each
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from stop.accept import RULES
 from stop.analysis.intervals import paired_difference, stratified_mean
 from stop.improve import Arm
 from stop.lineage import ImproverRun, Score
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--repeats", type=int, default=32, help="improver runs per task on test (default: 32)")
     p.add_argument("--steps", type=int, help="steps of a run (default: that of stop.run)")
     p.add_argument("--run-repeats", type=int, help="improver runs per task and score in a run (default: stop.run's)")
+    p.add_argument("--accept", choices=sorted(RULES), default="better", help="the rule of a run (default: better)")
     p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
     p.add_argument("--arms", default=",".join(ARMS), help="comma-separated (default: all)")
     arguments = p.parse_args(argv)
@@ -97,7 +99,7 @@ def _asked(arguments: argparse.Namespace, which: str, model: str, seed: int) -> 
     settings = {"generations": arguments.steps, "repeats": arguments.run_repeats}
     return RunConfig(
         tasks=tuple(t.name for t in find_tasks([which])), model=model, seed=seed, test_repeats=arguments.repeats,
-        sandbox=usable("auto").name, **{key: n for key, n in settings.items() if n},
+        accept=arguments.accept, sandbox=usable("auto").name, **{key: n for key, n in settings.items() if n},
     )  # fmt: skip
 
 

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ONE
 
 from stop.run import main
 from stop.sandbox import LEVELS, Limits, Ran, Sandbox, SandboxError, Text, levels, usable, wire
 
 HERE = [level for level, why_not in levels().items() if not why_not]
 RECORDS = ("calls.jsonl", "evaluations.jsonl", "outcomes.jsonl", "lineage.jsonl", "decisions.jsonl")
-SMALL = ["maxcut", "--generations", "1", "--repeats", "1"]
+SMALL = ["maxcut", "--generations", "1", *ONE]
 pytestmark = pytest.mark.skipif(not HERE, reason="nothing can be confined here")
 
 
@@ -85,7 +86,7 @@ def test_a_run_whose_level_does_not_work_here_is_replayed_and_not_resumed(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     out = shutil.copytree(runs["bwrap"], tmp_path / "r")
-    done = stop_run("maxcut", "--generations", "2", "--repeats", "1", "--out", str(out))
+    done = stop_run("maxcut", "--generations", "2", *ONE, "--out", str(out))
     assert done.returncode == 2 and "was made with sandbox 'bwrap'" in done.stderr
     done = stop_run("--replay", "--out", str(out))
     assert done.returncode == 0 and "the run was made in 'bwrap'" in done.stderr

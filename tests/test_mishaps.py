@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import TASKS, Background, Said, answered, children, contents, records
+from conftest import ONE, TASKS, Background, Said, answered, children, contents, records
 
 from stop.cache import Answers
 from stop.chain import CHAINED, read_lines
@@ -218,7 +218,7 @@ def test_a_replay_names_an_incident_that_was_removed(task_folder: Path, tmp_path
     with (task_folder / "task.py").open("a") as f:
         f.write("\n\ndef score(instance, output):\n    return 2.0\n")
     out = tmp_path / "r"
-    said = stop_run(task_folder, "--generations", "0", "--repeats", "1", "--out", out)
+    said = stop_run(task_folder, "--generations", "0", *ONE, "--out", out)
     assert said.status == 0 and "incidents: 0" not in said.out
     assert stop_run("--replay", "--out", out).status == 0
     lines = (out / "incidents.jsonl").read_bytes().splitlines(keepends=True)

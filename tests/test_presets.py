@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import ONE
 
 import stop
 from stop.run import main
@@ -16,7 +17,7 @@ from stop.task import BadTask, Task, UnknownPreset, find_tasks, known_tasks, rea
 from stop.tasks import main as show_tasks
 
 PAPER = ["parity", "--preset", "stop-paper", "--workers", "1"]
-SHORT = [*PAPER, "--generations", "0", "--repeats", "1"]
+SHORT = [*PAPER, "--generations", "0", *ONE]
 
 
 def changed(folder: Path, name: str, old: str, new: str) -> Path:
@@ -76,7 +77,7 @@ def test_a_resume_with_another_preset_is_refused_by_name(
     preset_run: Path, small_run: Path, without: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, out, preset = ("parity", preset_run, []) if without else ("maxcut", small_run, ["--preset", "stop-paper"])
-    assert main([name, *preset, "--generations", "2", "--repeats", "1", "--out", str(out)]) == 2
+    assert main([name, *preset, "--generations", "2", *ONE, "--out", str(out)]) == 2
     assert "was made with config preset" in capsys.readouterr().err
 
 
@@ -86,7 +87,7 @@ def test_a_folder_made_before_there_were_presets_goes_on_without_one(small_run: 
     del run["config"]["preset"]
     (out / "run.json").write_text(json.dumps(run))
     (out / "seal.json").unlink()
-    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(out)]) == 0
+    assert main(["maxcut", "--generations", "2", *ONE, "--out", str(out)]) == 0
 
 
 def test_a_replay_takes_no_preset(preset_run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Said, contents, records
+from conftest import ONE, Said, contents, records
 
 from stop.model import Request
 from stop.run import main
 from stop.session import Session, begin
 
-SIZE = ["maxcut", "string_grid", "--generations", "2", "--repeats", "1", "--workers", "2"]
+SIZE = ["maxcut", "string_grid", "--generations", "2", *ONE, "--workers", "2"]
 MOMENTS_SEED = 20231003
 
 
@@ -255,7 +255,7 @@ def test_more_generations_go_on_after_test_was_seen_if_another_look_is_asked_for
     small_run: Path, tmp_path: Path, stop_run: Callable[..., Said]
 ) -> None:
     out = shutil.copytree(small_run, tmp_path / "longer")
-    longer = ["maxcut", "--generations", "3", "--repeats", "1", "--out", out]
+    longer = ["maxcut", "--generations", "3", *ONE, "--out", out]
     said = stop_run(*longer)
     assert said.status == 2 and "test was looked at in 'test after step 2'; 'test after step 3' would be" in said.line
     assert "--look-again: the look is counted" in said.line and contents(out) == contents(small_run)
@@ -272,12 +272,12 @@ def interrupt(event: str) -> None:
 
 def test_a_look_that_a_kill_cut_short_is_the_same_look(small_run: Path, tmp_path: Path) -> None:
     out = without_look_at_test(small_run, tmp_path / "copy")
-    with begin("maxcut", out=out, generations=2, repeats=1, test_repeats=4, sandbox="auto") as session:
+    with begin("maxcut", out=out, generations=2, repeats=1, noise_repeats=0, test_repeats=4, sandbox="auto") as session:
         session._recursion._tell = interrupt
         with pytest.raises(KeyboardInterrupt):
             session.look_at_test()
     assert looks_at_test(out) == ["test after step 2"]
-    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(out)]) == 0
+    assert main(["maxcut", "--generations", "2", *ONE, "--out", str(out)]) == 0
     assert records(out) == records(small_run)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import ONE
 
 import stop
 from stop.meta import FRESH_BLOCKS
@@ -34,7 +35,7 @@ def status_of(argv: list[str]) -> int:
 
 
 def test_a_run_ends_with_one_block_of_fixed_keys(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]) == 0
+    assert main(["maxcut", "--generations", "2", *ONE, "--out", str(small_run)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "---" and [line.split(": ")[0] for line in lines[1:]] == KEYS
     assert "seal: whole" in lines and "stopped: done" in lines
@@ -98,7 +99,7 @@ def test_an_out_that_cannot_be_used_is_refused(tmp_path: Path, capsys: pytest.Ca
 def test_a_resume_that_would_change_what_the_records_mean_is_refused_by_name(
     small_run: Path, change: list[str], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = ["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]
+    base = ["maxcut", "--generations", "2", *ONE, "--out", str(small_run)]
     assert main([*base, *change]) == 2
     assert f"config {name}" in capsys.readouterr().err
 
@@ -107,7 +108,7 @@ def test_a_child_that_cannot_run_is_recorded_with_its_reason_and_the_parent_goes
     tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = scripted(fenced("def improve_algorithm(x):\n    return x\n"))
-    assert main(["maxcut", "--model", model, "--generations", "2", "--repeats", "1", "--out", str(tmp_path / "r")]) == 0
+    assert main(["maxcut", "--model", model, "--generations", "2", *ONE, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert list(run.versions.status) == ["seed", "failed", "failed"] and list(run.versions.parent_id[1:]) == [0, 0]
     assert "has the parameters (x)" in run.versions.detail[1] and run.versions.meta_utility[1] == 0.0
@@ -115,7 +116,7 @@ def test_a_child_that_cannot_run_is_recorded_with_its_reason_and_the_parent_goes
 
 def test_a_parent_that_fails_to_rewrite_itself_costs_a_step_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(IDENTITY.replace("return", "raise RuntimeError(utility.str[:9]) or"))
-    argv = ["maxcut", "--scaffold", str(tmp_path / "bad.py"), "--generations", "1", "--repeats", "1"]
+    argv = ["maxcut", "--scaffold", str(tmp_path / "bad.py"), "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert run.versions.status[1] == "failed" and "RuntimeError: A program" in run.versions.detail[1]
@@ -124,14 +125,14 @@ def test_a_parent_that_fails_to_rewrite_itself_costs_a_step_and_nothing_else(tmp
 
 def test_the_rule_of_the_paper_keeps_every_child_that_works(tmp_path: Path, scripted: Callable[..., str]) -> None:
     argv = ["maxcut", "--model", scripted(fenced(IDENTITY)), "--accept", "always", "--generations", "2"]
-    assert main([*argv, "--repeats", "1", "--out", str(tmp_path / "r")]) == 0
+    assert main([*argv, *ONE, "--out", str(tmp_path / "r")]) == 0
     assert list(stop.load(tmp_path / "r").versions.status) == ["seed", "kept", "kept"]
 
 
 def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "1", "--noise-repeats", "0"]
+    argv = ["maxcut", "--generations", "1", *ONE, "--workers", "1"]
     argv += ["--out", str(tmp_path / "r")]
     assert main([*argv, "--budget-calls", "20"]) == 0
     assert "stopped: budget_calls" in capsys.readouterr().out
@@ -142,7 +143,7 @@ def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
 
 
 def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(tmp_path: Path) -> None:
-    argv = ["maxcut", "--generations", "0", "--repeats", "1", "--cache", str(tmp_path / "cache")]
+    argv = ["maxcut", "--generations", "0", *ONE, "--cache", str(tmp_path / "cache")]
     for out in ("a", "b"):
         assert main([*argv, "--out", str(tmp_path / out)]) == 0
     first, second = (stop.load(tmp_path / out) for out in "ab")
@@ -204,12 +205,12 @@ def test_a_finished_run_prints_its_block_again_and_measures_nothing(
     small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {p.name: p.stat().st_mtime_ns for p in small_run.iterdir()}
-    assert main(["maxcut", "--generations", "2", "--repeats", "1", "--out", str(small_run)]) == 0
+    assert main(["maxcut", "--generations", "2", *ONE, "--out", str(small_run)]) == 0
     assert {p.name: p.stat().st_mtime_ns for p in small_run.iterdir()} == before
 
 
-def test_unconfined_runs_warn_every_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["string_grid", "--generations", "0", "--repeats", "1", "--unsafe-no-sandbox", "--out", str(tmp_path / "r")]
+def test_unconfined_runs_warn_every_time(tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [*tiny[:3], "--generations", "0", *ONE, "--unsafe-no-sandbox", "--out", str(tmp_path / "r")]
     for _ in range(2):
         assert main(argv) == 0
         assert "WARNING: --unsafe-no-sandbox" in capsys.readouterr().err
@@ -219,7 +220,7 @@ def test_foreign_text_reaches_the_terminal_neutralised(
     tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     nasty = IDENTITY.replace("return initial_solution", "raise ValueError('\\x1b[2J[red]\\u202e')")
-    argv = ["maxcut", "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", "--repeats", "1"]
+    argv = ["maxcut", "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\u202e" not in said.out + said.err
@@ -227,7 +228,7 @@ def test_foreign_text_reaches_the_terminal_neutralised(
 
 def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(tmp_path: Path) -> None:
     (tmp_path / "none.py").write_text(IDENTITY.replace("return", "assert utility.map([]) == []\n    return"))
-    argv = ["maxcut", "--scaffold", str(tmp_path / "none.py"), "--generations", "1", "--repeats", "1"]
+    argv = ["maxcut", "--scaffold", str(tmp_path / "none.py"), "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert (
@@ -236,7 +237,7 @@ def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(tmp_path: 
 
 
 def test_answers_of_a_look_that_was_cut_short_become_no_part_of_a_later_step(tmp_path: Path) -> None:
-    straight, cut = ["maxcut", "--repeats", "1", "--workers", "1", "--generations"], tmp_path / "cut"
+    straight, cut = ["maxcut", *ONE, "--workers", "1", "--generations"], tmp_path / "cut"
     assert main([*straight, "2", "--out", str(tmp_path / "straight")]) == 0
     before_test = stop.load(tmp_path / "straight").rows("calls.jsonl")
     first = [call for call in before_test if call["unit"] in ("seed", "step 1")]
@@ -264,7 +265,7 @@ def test_a_run_folder_that_was_edited_is_refused_in_one_line(
     out = shutil.copytree(small_run, tmp_path / "copy")
     for path in (out / name).glob("*.py") if name == "sources" else [out / name]:
         path.write_text(path.read_text().replace(old, new, 1))
-    assert main(["maxcut", "--generations", "3", "--repeats", "1", "--look-again", "--out", str(out)]) in (1, 2)
+    assert main(["maxcut", "--generations", "3", *ONE, "--look-again", "--out", str(out)]) in (1, 2)
     last = capsys.readouterr().err.splitlines()[-1]
     assert line in last and last.startswith("python -m stop.run: ")
 
@@ -283,7 +284,7 @@ def test_a_task_that_makes_no_instances_is_named_and_leaves_nothing(
 
 def test_a_scaffold_may_be_named_by_its_path_on_resume(small_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(Path(__file__).parents[1] / "scaffolds" / "seed.py")
-    argv = ["maxcut", "--generations", "2", "--repeats", "1", "--scaffold", path]
+    argv = ["maxcut", "--generations", "2", *ONE, "--scaffold", path]
     assert main([*argv, "--out", str(small_run)]) == 0
 
 
@@ -293,7 +294,7 @@ def test_a_replay_takes_nothing_but_its_folder(small_run: Path, capsys: pytest.C
 
 
 def test_a_run_that_was_stopped_before_its_first_version_replays(tmp_path: Path) -> None:
-    argv = ["maxcut", "--repeats", "1", "--budget-calls", "2", "--out", str(tmp_path / "r")]
+    argv = ["maxcut", *ONE, "--budget-calls", "2", "--out", str(tmp_path / "r")]
     assert main(argv) == 0
     assert main(["--replay", "--out", str(tmp_path / "r")]) == 0
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import ONE
 
 from models.conftest import CANARY
 from models.fault_server import RETRIED, FaultServer, always, mixed
 from models.shop import same_program
 from stop.run import main
 
-SMALL = ["maxcut", "--generations", "1", "--repeats", "1", "--workers", "2"]
+SMALL = ["maxcut", "--generations", "1", *ONE, "--workers", "2"]
 PASSING = sorted(RETRIED - {"hang"})
 
 

@@ -257,10 +257,13 @@ def test_a_control_of_a_run_stands_beside_others_under_both_names(
     assert stop.load(tmp_path / "results" / "tiny-rename").settings["like"] == "tiny"
 
 
-def test_the_dry_run_of_a_control_knows_its_calls(tiny_run: Path, stop_run: Callable[..., Said]) -> None:
-    said = stop_run("--control", "fixed-improver", "--like", tiny_run, "--dry-run", "--out", "nowhere")
-    # two versions, four improver runs each on test (2 x 1 + 2), 24 replies each at the most
-    assert f"calls_worst: {stop.load(tiny_run).search_calls + 2 * 4 * 24}\n" in said.out
+@pytest.mark.parametrize(("arm", "tested"), [("fixed-improver", 2), ("best-of-n", 3)])
+def test_the_dry_run_of_a_control_knows_its_calls(
+    arm: str, tested: int, tiny_run: Path, stop_run: Callable[..., Said]
+) -> None:
+    said = stop_run("--control", arm, "--like", tiny_run, "--dry-run", "--out", "nowhere")
+    # four improver runs of each version on test (2 x 1 + 2), 24 replies each at the most
+    assert f"calls_worst: {stop.load(tiny_run).search_calls + tested * 4 * 24}\n" in said.out
 
 
 def test_without_history_a_report_says_the_score_alone(

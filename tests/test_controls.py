@@ -371,3 +371,21 @@ def test_a_session_refuses_an_arm_that_does_not_exist(tiny: list[str], tmp_path:
     with pytest.raises(BadControl, match="no control 'nothing'"):
         begin(tiny[0], out=tmp_path / "run", control="nothing")
     assert not (tmp_path / "run").exists() and "control" in json.dumps(run_json("maxcut"))
+
+
+def test_a_session_of_a_control_has_the_calls_and_the_model_of_the_arm(
+    tiny: list[str], tmp_path: Path, scripted: Callable[..., str]
+) -> None:
+    settings = {"scaffold": tiny[2], "model": scripted("no program"), "control": "mutation"}
+    with begin(tiny[0], out=tmp_path / "run", **settings) as session:
+        config = session.plan.config
+    assert (config.model, config.search_calls, config.generations) == ("mutation", 8000, 1000)
+
+
+def test_a_folder_that_only_compares_scaffolds_has_no_control(
+    tiny: list[str], tmp_path: Path, stop_run: Callable[..., Said]
+) -> None:
+    with begin(tiny[0], out=tmp_path / "run", generations=0, test_repeats=1, responses_per_prompt=1) as session:
+        session.compare([Arm("one", read_scaffold("seed"))])
+    said = stop_run("--control", "rename", "--like", tmp_path / "run", "--out", tmp_path / "c")
+    assert said.status == 2 and "has no version, it compares scaffolds on test" in said.line

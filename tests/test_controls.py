@@ -98,6 +98,19 @@ def test_docstrings_and_messages_of_errors_are_no_prompts() -> None:
         assert "this is no prompt at all" in changed and "Words that are for the reader alone." in changed
 
 
+def test_a_text_that_is_compared_or_looked_up_is_no_prompt() -> None:
+    source = (
+        "KINDS = {'a key of words': 1}\n\ndef improve_algorithm(initial_solution, utility, language_model):\n"
+        "    reply = language_model.prompt('You improve programs.', initial_solution)[0]\n"
+        "    if 'no better idea found' in reply or KINDS['a key of words'] > 1:\n        return initial_solution\n"
+        "    return reply\n"
+    )
+    texts = {reworded(source, step, Draw(0, "propose", step=step)) for step in range(1, 30)}
+    assert len(texts) == 2
+    for text in texts:
+        assert text.count("'a key of words'") == 2 and "'no better idea found'" in text
+
+
 def test_the_arms_of_the_command_line_are_those_there_are() -> None:
     assert tuple(ARMS) == CONTROLS
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 WRONG_USAGE = 2
+LEAST_SHARE = 1e-9  # of a level or a difference: below it, numbers of repeats are beyond a float
 CONTROLS = (
     "identity", "rename", "reword", "best-of-n", "fixed-improver", "random-parent", "no-history", "mutation"
 )  # fmt: skip
@@ -88,15 +89,15 @@ def amount(what: str) -> Any:
 
 
 def share(what: str) -> Any:
-    """A number between 0 and 1, for argparse."""
+    """A number of at least LEAST_SHARE and below 1, for argparse."""
 
     def convert(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = 0.0
-        if not 0 < value < 1:
-            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, a number above 0 and below 1")
+        if not LEAST_SHARE <= value < 1:
+            raise argparse.ArgumentTypeError(f"{text!r}: give {what}, from {LEAST_SHARE:g} to below 1")
         return value
 
     return convert

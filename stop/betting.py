@@ -32,7 +32,7 @@ def level_of(decision: int, total: float) -> float:
 def capital(rounds: Sequence[Sequence[float]], level: float, most_rounds: int) -> list[float]:
     """The capital after each round of a bet that the mean is above 0; it starts with 1.
 
-    rounds: (r, tasks), each number in [-1, 1], independent of each other. most_rounds: after which the game ends.
+    rounds: (r, tasks), each number at least -1, independent of each other. most_rounds: after which the game ends.
 
     In a round the same share of the capital is bet on every task, chosen before the round is seen. The numbers of a
     round multiply: if the tasks' means m_t have a mean m <= 0, the expected factor is prod(1 + bet * m_t)

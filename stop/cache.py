@@ -220,6 +220,7 @@ class Answers:
         self._evaluations: Once[Record] = Once()
         self._new: dict[str, Record] = {}  # not yet part of a finished unit, by key
         self._stopped = False
+        self._refused: ModelError | None = None  # by which the unit in flight cannot be finished
         self._lock = threading.Lock()
 
     # -- from the records -----------------------------------------------------------------------------------------
@@ -234,18 +235,26 @@ class Answers:
 
     # -- asking ---------------------------------------------------------------------------------------------------
     def reply(self, model: LanguageModel, request: Request, meter: RunMeter, *, of_unit: bool = True) -> Reply:
-        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing.
+        """The reply: recorded, shared between runs, or asked for now. Raises RunBudgetSpent, Missing, ModelError.
 
-        of_unit: the unit in flight asks, so that it becomes part of its records; else it stays pending.
+        of_unit: the unit in flight asks, so that it becomes part of its records; else it stays pending. Once one of its
+        replies cannot be had, no other is asked for: it would be paid for, and nobody would use it.
         """
         key = reply_key(
             model=model.id, base_url=getattr(model, "base_url", ""), system=request.system, message=request.message,
             temperature=request.temperature, max_tokens=request.max_tokens, draw=request.draw,
             earlier=request.earlier,
         )  # fmt: skip
-        if of_unit:
-            self._asked.add(key)
-        return self._replies.get(key, lambda: self._ask(key, model, request, meter))
+        if not of_unit:
+            return self._replies.get(key, lambda: self._ask(key, model, request, meter))
+        self._asked.add(key)
+        if self._refused is not None:
+            raise self._refused
+        try:
+            return self._replies.get(key, lambda: self._ask(key, model, request, meter))
+        except ModelError as error:
+            self._refused = error
+            raise
 
     def _ask(self, key: str, model: LanguageModel, request: Request, meter: RunMeter) -> Reply:
         if self._records is None:
@@ -330,6 +339,7 @@ class Answers:
         """From now on answers are asked for in this unit."""
         self.unit = unit
         self._asked = set()
+        self._refused = None
 
     @property
     def asked(self) -> set[str]:

@@ -79,11 +79,12 @@ def _evidence(run: Run) -> str:
     decided = run.rows("decisions.jsonl")
     rule = run.settings["config"]["accept"]
     kept = [d for d in decided if d["rule"] == rule and run.standing[d["id"]] == "kept"]
+    levels = [d["level"] for d in decided if d["level"] is not None]
     if not kept:
-        return f"none: no version was kept by the rule {rule}"
+        tests = f" in {len(levels)} tests at levels of {sum(levels):.4f} in all" if rule == "paired" else ""
+        return f"none: no version was kept by the rule {rule}{tests}"
     n = min(d["n"] for d in kept)
     if rule == "paired":
-        levels = [d["level"] for d in decided if d["level"] is not None]
         return (
             f"anytime-valid (n={n} or more paired improver runs each; a chance of at most {sum(levels):.4f} to keep "
             f"any child that is no better on its val block, over {len(levels)} tests); no control at equal calls"

@@ -117,7 +117,8 @@ def renamed(source: str, step: int, draw: Draw) -> str:
 def reworded(source: str, step: int, draw: Draw) -> str:
     """The same program with one blank more between two words of a prompt; which, the draw says.
 
-    A prompt is a text of at least three words that is no docstring and in no `raise`. Raises BadControl without one.
+    A prompt is a text of at least three words that is no docstring, in no `raise`, and nothing that is compared or
+    looked up. Raises BadControl without one.
     """
     tree = parse(source)
     places = [(node, text, blank.end()) for node, text in _prompts(tree) for blank in _BLANK.finditer(text)]
@@ -228,7 +229,16 @@ def _no_history(source: str) -> str:
 def _prompts(tree: ast.Module) -> list[tuple[ast.Constant, str]]:
     """The texts that may be part of a prompt, in the order in which they are walked to."""
     left_out = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    left_out |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise | ast.MatchValue):
+            left_out |= {id(part) for part in ast.walk(node)}
+        elif isinstance(node, ast.Compare):  # not what is asked in a call whose result is compared
+            sides = [node.left, *node.comparators]
+            left_out |= {id(part) for side in sides for part in (side, *getattr(side, "elts", ()))}
+        elif isinstance(node, ast.Dict):
+            left_out |= set(map(id, node.keys))
+        elif isinstance(node, ast.Subscript):
+            left_out.add(id(node.slice))
     return [
         (node, node.value)
         for node in ast.walk(tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stop.accept import RULES
+from stop.controls import arm_of
 from stop.model import LanguageModel
 from stop.model.prices import FREE, Price
 from stop.model.remote import TEMPLATE_TOKENS, RemoteModel
@@ -24,7 +25,7 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
     runs_per_step = 1 + c.utility_calls_per_improver_run * runs + _runs_to_judge(plan)
     per_step = runs_per_step * c.calls_per_improver_run
-    on_test = 2 * len(plan.tasks) * c.test_repeats  # improver runs
+    on_test = (2 + len(arm_of(c).also_tested)) * len(plan.tasks) * c.test_repeats  # improver runs
     first = runs + (len(plan.tasks) * c.noise_repeats if RULES[c.accept].compares else 0)
     worst = first * c.calls_per_improver_run + c.generations * per_step
     likely = first * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
@@ -60,7 +61,8 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
 def _runs_to_judge(plan: Plan) -> int:
     """Improver runs of child and parent in a step at the most: by the rule, then by the canary."""
     c = plan.config
-    repeats = c.most_repeats if RULES[c.accept].by_round else c.repeats
+    # all at once by the other rules, and wherever a child is the same program as its parent
+    repeats = max(c.most_repeats, c.repeats) if RULES[c.accept].by_round else c.repeats
     again = max(2, c.repeats) if watched(c.record()) else 0
     return 2 * len(plan.tasks) * (repeats + again)
 

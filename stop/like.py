@@ -55,6 +55,8 @@ def _check(run: Run, config: RunConfig) -> None:
     steps = len(run.rows("lineage.jsonl")) - 1
     if config.control:
         raise BadControl(f"--like {run.path}: is itself the control {config.control}. Give the run that it is like.")
+    if steps < 0 and any("arms" in look for look in run.settings["looks"]["test"]):
+        raise BadControl(f"--like {run.path}: has no version, it compares scaffolds on test. Give one with a lineage.")
     if steps < config.generations or not looked_at_test(run) or ended(run) != "done":
         raise BadControl(
             f"--like {run.path}: is not finished: {max(steps, 0)} of {config.generations} steps, test "

@@ -42,9 +42,10 @@ class Floor:
     def of(cls, values: Mapping[str, Sequence[float]], repeats: int, difference: float, level: float) -> Floor:
         """values: of one improver on fresh draws, by task, at least two each. Raises ValueError for fewer.
 
-        Repeats at which a one-sided test at `level` sees a true difference d in 80 % of cases, as if the two sides had
-        draws of their own (pairs need no more): 2 v (z_level + z_power)^2 / (tasks d^2), v the variance of a run inside
-        its task (Cohen, Statistical Power Analysis, 1988, section 2.4). The interval is that of v by chi-square.
+        Repeats at which a one-sided test at `level` sees a true difference d in 80 % of cases, if the other side varies
+        as much and has draws of its own (on the same draws fewer do, where these help or harm both sides alike):
+        2 v (z_level + z_power)^2 / (tasks d^2), v the variance of a run inside its task (Cohen, Statistical Power
+        Analysis, 1988, section 2.4). The interval is that of v by chi-square.
         """
         from scipy.special import chdtri
 
@@ -57,7 +58,8 @@ class Floor:
             low, high = (variance * found.df / float(chdtri(found.df, tail)) for tail in (TAIL, 1 - TAIL))
             ends = low, high
         quantile = statistics.NormalDist().inv_cdf
-        per_variance = 2 * (quantile(1 - level) + quantile(POWER)) ** 2 / (tasks * difference**2)
+        between = max(0.0, quantile(1 - level) + quantile(POWER))  # 0: so large a level needs no evidence
+        per_variance = 2 * between**2 / (tasks * difference**2)
         needed, least, most = (max(2, math.ceil(per_variance * v)) for v in (variance, *ends))
         return cls(math.sqrt(variance / (repeats * tasks)), repeats, found.n, difference, needed, least, most)
 

@@ -20,7 +20,7 @@ from typing import Any
 from stop.budget import RunBudgetSpent, RunMeter
 from stop.cache import Answers, SharedReplies, usual_folder
 from stop.chain import BadFolder, Record, read_run, read_source
-from stop.controls import check_control
+from stop.controls import as_control, check_control
 from stop.frames import Run, load
 from stop.improve import Arm, Recursion
 from stop.ledger import Writing
@@ -33,7 +33,7 @@ from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import read_scaffold
 from stop.scorer import Scorer
-from stop.settings import RunConfig, default_set
+from stop.settings import CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
 from stop.task import Task, as_found, find_tasks
 from stop.utility import Alone, Utility
 
@@ -204,13 +204,16 @@ def begin(
     """A session for notebooks: tasks or sets by name (default: the preset's or quick), RunConfig's settings by keyword.
 
     cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
-    looked at although it was before, as with --look-again.
-    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadFolder, CannotWrite, SandboxError: one
-    clear line.
+    looked at although it was before, as with --look-again. control: as with --control, with the same calls by default.
+    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadControl, BadFolder, CannotWrite,
+    SandboxError: one clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
     config = RunConfig.by_preset(preset, tasks=as_found(tasks), **settings)
+    if config.control:
+        calls, steps = config.search_calls or CONTROL_CALLS, settings.get("generations", CONTROL_STEPS)
+        config = as_control(config, config.control, calls=calls, steps=steps)
     means = Means(Path(out), workers, Path(cache) if cache else None, no_cache, look_again)
     plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stop.arguments import LEAST_SHARE
 from stop.budget import RunBudget
 
 DEFAULT_SET = "quick"
@@ -64,8 +65,8 @@ class RunConfig:
     generations: int = 3  # steps: attempts at a next version
     repeats: int = 3  # improver runs per task, on train and on val
     test_repeats: int = 8  # improver runs per task when test is looked at
-    level: float = 0.05  # of all decisions of a run by the rule `paired` together, in (0, 1)
-    smallest_difference: float = 0.02  # of meta-utilities that is of interest, in (0, 1): paired, canary, noise floor
+    level: float = 0.05  # of all decisions of a run by the rule `paired` together; from LEAST_SHARE to below 1
+    smallest_difference: float = 0.02  # of meta-utilities that is of interest, likewise: paired, canary, noise floor
     most_repeats: int = 24  # improver runs per task and side that a decision by `paired` may take
     noise_repeats: int = 8  # improver runs per task of the seed on fresh draws, for the noise floor; 0: none
     canary: bool = True  # whether a child that the rule keeps is compared once more on a fresh block; not by `always`
@@ -87,8 +88,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Raises ValueError for a setting that no run can have."""
         for name in ("level", "smallest_difference"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)!r}: give a number above 0 and below 1")
+            if not LEAST_SHARE <= getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)!r}: give a number from {LEAST_SHARE:g} to below 1")
         if self.most_repeats < 1:
             raise ValueError(f"most_repeats {self.most_repeats!r}: give 1 or more")
         if self.noise_repeats == 1 or self.noise_repeats < 0:

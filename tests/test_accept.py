@@ -16,6 +16,7 @@ from conftest import Said, records
 import stop
 from stop import improve
 from stop.accept import Terms, Verdict, canary, paired
+from stop.arguments import LEAST_SHARE
 from stop.betting import MOST_BET, capital, level_of
 from stop.closing import block
 from stop.draw import Draw
@@ -157,6 +158,12 @@ def test_the_noise_floor_worked_by_hand() -> None:
     assert (still.stderr, still.needed, still.needed_high) == (0.0, 2, 2)
 
 
+def test_a_noise_floor_at_the_ends_of_its_settings() -> None:
+    values = {"a": [0.2, 0.4, 0.6]}
+    assert Floor.of(values, 3, difference=0.02, level=0.9).needed == 2  # as large a level needs no evidence
+    assert Floor.of(values, 3, difference=LEAST_SHARE, level=LEAST_SHARE).needed > 10**18
+
+
 def test_one_run_of_a_task_shows_no_spread_and_is_refused() -> None:
     with pytest.raises(ValueError, match="two runs of every task"):
         Floor.of({"a": [0.5]}, repeats=1, difference=0.1, level=0.05)
@@ -233,6 +240,11 @@ def test_the_closing_block_says_how_good_the_evidence_is(
     rule: str, evidence: str, one_step: Callable[..., Path]
 ) -> None:
     assert re.search(f"\nevidence: {evidence}", block(one_step(BETTER, "--accept", rule), "done"))
+
+
+def test_the_levels_of_a_paired_run_are_told_though_nothing_is_kept(one_step: Callable[..., Path]) -> None:
+    told = "evidence: none: no version was kept by the rule paired in 1 tests at levels of 0.0304 in all"
+    assert told in block(one_step(WORSE, *PAIRED), "done")
 
 
 def test_the_number_of_workers_changes_nothing_of_a_paired_run(one_step: Callable[..., Path]) -> None:

@@ -98,6 +98,19 @@ def test_docstrings_and_messages_of_errors_are_no_prompts() -> None:
         assert "this is no prompt at all" in changed and "Words that are for the reader alone." in changed
 
 
+def test_a_text_that_is_compared_or_looked_up_is_no_prompt() -> None:
+    source = (
+        "KINDS = {'a key of words': 1}\n\ndef improve_algorithm(initial_solution, utility, language_model):\n"
+        "    reply = language_model.prompt('You improve programs.', initial_solution)[0]\n"
+        "    if 'no better idea found' in reply or KINDS['a key of words'] > 1:\n        return initial_solution\n"
+        "    return reply\n"
+    )
+    texts = {reworded(source, step, Draw(0, "propose", step=step)) for step in range(1, 30)}
+    assert len(texts) == 2
+    for text in texts:
+        assert text.count("'a key of words'") == 2 and "'no better idea found'" in text
+
+
 def test_the_arms_of_the_command_line_are_those_there_are() -> None:
     assert tuple(ARMS) == CONTROLS
 
@@ -257,10 +270,13 @@ def test_a_control_of_a_run_stands_beside_others_under_both_names(
     assert stop.load(tmp_path / "results" / "tiny-rename").settings["like"] == "tiny"
 
 
-def test_the_dry_run_of_a_control_knows_its_calls(tiny_run: Path, stop_run: Callable[..., Said]) -> None:
-    said = stop_run("--control", "fixed-improver", "--like", tiny_run, "--dry-run", "--out", "nowhere")
-    # two versions, four improver runs each on test (2 x 1 + 2), 24 replies each at the most
-    assert f"calls_worst: {stop.load(tiny_run).search_calls + 2 * 4 * 24}\n" in said.out
+@pytest.mark.parametrize(("arm", "tested"), [("fixed-improver", 2), ("best-of-n", 3)])
+def test_the_dry_run_of_a_control_knows_its_calls(
+    arm: str, tested: int, tiny_run: Path, stop_run: Callable[..., Said]
+) -> None:
+    said = stop_run("--control", arm, "--like", tiny_run, "--dry-run", "--out", "nowhere")
+    # four improver runs of each version on test (2 x 1 + 2), 24 replies each at the most
+    assert f"calls_worst: {stop.load(tiny_run).search_calls + tested * 4 * 24}\n" in said.out
 
 
 def test_without_history_a_report_says_the_score_alone(
@@ -368,3 +384,21 @@ def test_a_session_refuses_an_arm_that_does_not_exist(tiny: list[str], tmp_path:
     with pytest.raises(BadControl, match="no control 'nothing'"):
         begin(tiny[0], out=tmp_path / "run", control="nothing")
     assert not (tmp_path / "run").exists() and "control" in json.dumps(run_json("maxcut"))
+
+
+def test_a_session_of_a_control_has_the_calls_and_the_model_of_the_arm(
+    tiny: list[str], tmp_path: Path, scripted: Callable[..., str]
+) -> None:
+    settings = {"scaffold": tiny[2], "model": scripted("no program"), "control": "mutation"}
+    with begin(tiny[0], out=tmp_path / "run", **settings) as session:
+        config = session.plan.config
+    assert (config.model, config.search_calls, config.generations) == ("mutation", 8000, 1000)
+
+
+def test_a_folder_that_only_compares_scaffolds_has_no_control(
+    tiny: list[str], tmp_path: Path, stop_run: Callable[..., Said]
+) -> None:
+    with begin(tiny[0], out=tmp_path / "run", generations=0, test_repeats=1, responses_per_prompt=1) as session:
+        session.compare([Arm("one", read_scaffold("seed"))])
+    said = stop_run("--control", "rename", "--like", tmp_path / "run", "--out", tmp_path / "c")
+    assert said.status == 2 and "has no version, it compares scaffolds on test" in said.line

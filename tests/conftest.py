@@ -77,20 +77,25 @@ class Said:
         return line
 
 
-@pytest.fixture
-def stop_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """`python -m stop.run` in this process."""
+def said_by(main: Callable[[Sequence[str] | None], int], capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """A command in this process."""
 
     def command(*argv: object) -> Said:
         capsys.readouterr()
         try:
-            status = run_main([str(a) for a in argv])
+            status = main([str(a) for a in argv])
         except SystemExit as left:
             status = int(left.code or 0)
         found = capsys.readouterr()
         return Said(status, found.out, found.err.splitlines())
 
     return command
+
+
+@pytest.fixture
+def stop_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """`python -m stop.run` in this process."""
+    return said_by(run_main, capsys)
 
 
 class Background:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Background, Said, contents, records
+from conftest import Background, Said, contents, records, said_by
 
 import stop
 from stop.analysis.transfer import comparisons
@@ -86,17 +86,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def transfer(capsys: pytest.CaptureFixture[str]) -> Transfer:
     """`python -m stop.transfer` in this process."""
-
-    def command(*argv: object) -> Said:
-        capsys.readouterr()
-        try:
-            status = transfer_main([str(word) for word in argv])
-        except SystemExit as left:
-            status = int(left.code or 0)
-        found = capsys.readouterr()
-        return Said(status, found.out, found.err.splitlines())
-
-    return command
+    return said_by(transfer_main, capsys)
 
 
 # -- the statistics, worked by hand ----------------------------------------------------------------------------------

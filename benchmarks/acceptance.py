@@ -3,12 +3,14 @@
     python benchmarks/acceptance.py [--pool FILE] [--decisions 2000] [--decision 1] [--runs 400] [--save FILE]
 
 The pool: the utilities of many improver runs of the seed scaffold on val block 0 of every task of the set quick, with
-the model mutation, and of two programs that mean the same: `reword` (other words in the prompt, so other replies to the
-same draws) and `rename` (other identifiers, so the same prompts and the same replies). Decisions are resampled from it,
-without replacement inside a decision. First table: how often each rule keeps a child that is no better. Parent
-against itself takes the two sides from disjoint draws, for on the same draws they would be equal; the other two are
-paired by draw, as in a run. Second table: power and cost for true gains, made by raising each of the child's utilities
-by the same amount, up to 1, so that the pool's mean rises by the gain; sides from disjoint draws.
+the model mutation, and of two programs that mean the same, made as the controls of those names make them: `reword` (one
+blank more in the prompt, so other replies to the same draws) and `rename` (other identifiers, so the same prompts and
+the same replies: its differences are 0 by construction, and its row tests the loop, not the rules). Decisions are
+resampled from the pool, without replacement inside a decision. First table: how often each rule keeps a child that is
+no better. Parent against itself takes the two sides from disjoint draws, for on the same draws they would be equal; the
+other two are paired by draw, as in a run. Second table: power and cost for true gains, made by raising each of the
+child's utilities by the same amount, up to 1, so that the pool's mean rises by the gain; sides from disjoint draws.
+Third table: how often the canary stops a child of a true loss, made the same way.
 
 Making the pool takes some minutes on two cores; --save keeps it, --pool reads it, and then the tables take a minute.
 """
@@ -29,6 +31,8 @@ from pathlib import Path
 from stop.accept import Terms, Verdict, better, canary, paired
 from stop.analysis.intervals import paired_difference, share_interval
 from stop.betting import level_of
+from stop.controls import renamed, reworded
+from stop.draw import Draw
 from stop.lineage import ImproverRun
 from stop.noise import by_task
 from stop.scaffold import read_scaffold
@@ -37,8 +41,7 @@ from stop.settings import RunConfig
 
 SETTINGS = RunConfig(tasks=())  # the defaults of a run
 GAINS = (0.0, 0.02, 0.05, 0.10, 0.20)
-REWORD = {"Improve the program. Say your idea": "Make the program better. State your idea", "Here is a": "This is a"}
-RENAME = {"candidates": "found", "replies": "answers", "message": "question", "expertise": "role"}
+LOSSES = (0.0, 0.02, 0.05, 0.10, 0.20)
 SAME = ("parent", "reword", "rename")  # programs that mean the same
 Pool = dict[str, dict[str, list[float]]]  # program -> task -> utility of each repeat
 Sides = tuple[list[ImproverRun], list[ImproverRun]]  # child and parent, in order of repeat
@@ -64,13 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(_heading(pool, arguments.decision, terms))
     print(false_acceptance(pool, arguments.decisions, terms))
     print(power(pool, arguments.decisions, terms))
+    print(stopped(pool, arguments.decisions, terms))
     return 0
 
 
 def make_pool(runs: int, workers: int) -> Pool:
     """The utilities of every program, recorded by runs of no step: the scores of version 0 on val block 0."""
     source = read_scaffold("seed").source
-    texts = {"parent": source, "reword": _replaced(source, REWORD), "rename": _replaced(source, RENAME)}
+    draw = Draw(SETTINGS.seed, "propose", step=1)
+    texts = {"parent": source, "reword": reworded(source, 1, draw), "rename": renamed(source, 1, draw)}
     pool: Pool = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
@@ -87,15 +92,6 @@ def make_pool(runs: int, workers: int) -> Pool:
                 pool[name].setdefault(row["task"], []).append(round(row["utility"], 6))
             print(f"made: {name}, {len(rows)} improver runs", file=sys.stderr)
     return pool
-
-
-def _replaced(text: str, words: dict[str, str]) -> str:
-    """Raises ValueError for a word that is not there."""
-    for old, new in words.items():
-        if old not in text:
-            raise ValueError(f"scaffolds/seed.py: {old!r} is not in it any more. Change the words in this file.")
-        text = text.replace(old, new)
-    return text
 
 
 # -- decisions --------------------------------------------------------------------------------------------------------
@@ -197,7 +193,25 @@ def power(pool: Pool, decisions: int, terms: Terms) -> str:
             f"| {verdicts['not_better'] / decisions:.3f} | {verdicts['indecisive'] / decisions:.3f} "
             f"| {statistics.fmean(spent):.1f} ± {half:.1f} | {_rate(sum(d.fixed for d in found), decisions)} |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def stopped(pool: Pool, decisions: int, terms: Terms) -> str:
+    """How often the canary stops a child that is worse, at the repeats of a run."""
+    lines = [f"| true loss | the canary of {SETTINGS.repeats} runs per task and side stops |", "|---|---|"]
+    parent = pool["parent"]
+    for number, loss in enumerate(LOSSES):
+        rng = random.Random(200 + number)
+        child = {task: lowered(values, loss) for task, values in parent.items()}
+        pairs = (sampler(child, parent, same_draws=False, rng=rng)(SETTINGS.repeats) for _ in range(decisions))
+        hits = sum(canary(*pair, terms.smallest_difference).status == "canary_failed" for pair in pairs)
+        lines.append(f"| {loss:.2f} | {_rate(hits, decisions)} |")
     return "\n".join(lines)
+
+
+def lowered(values: Sequence[float], loss: float) -> list[float]:
+    """Each value lowered by the same amount, down to 0, so that their mean falls by the loss."""
+    return [1.0 - v for v in raised([1.0 - v for v in values], loss)]
 
 
 def raised(values: Sequence[float], gain: float) -> list[float]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stop.analysis.intervals import Estimate, holm, share_interval
 from stop.analysis.pairs import Utilities, difference, gain_on_test, gain_on_val, utilities
 from stop.arguments import Parser
+from stop.closing import looked_at_test
 from stop.controls import ARMS
 from stop.show import piped, print_table, print_texts
 
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print()
         _print_pairs(pairs)
     print()
-    print_texts([*_false_acceptance(summaries), *_seals(runs), *NOTES])
+    print_texts([*_false_acceptance(summaries), *_unfinished(runs), *_seals(runs), *NOTES])
     return 0
 
 
@@ -287,6 +288,16 @@ def _false_acceptance(summaries: Sequence[Summary]) -> list[str]:
 def _is_null(run: Summary) -> bool:
     """Whether whatever it kept is no better than what it replaced."""
     return run.arm in ARMS and ARMS[run.arm].null
+
+
+def _unfinished(runs: Sequence[Run]) -> list[str]:
+    """Runs of which a part is missing: their figures are of what there is."""
+    taken = {run: (len(run.rows("lineage.jsonl")) - 1, run.settings["config"]["generations"]) for run in runs}
+    return [
+        f"unfinished: {run.path} took {steps} of {asked} steps. Go on with it: run its command again."
+        for run, (steps, asked) in taken.items()
+        if steps < asked and not looked_at_test(run)
+    ]
 
 
 def _seals(runs: Sequence[Run]) -> list[str]:

@@ -223,6 +223,15 @@ def test_a_run_alone_is_a_table_without_pairs(tiny_run: Path, capsys: pytest.Cap
     assert out.startswith("run ") and "difference on test" not in out and contents(tiny_run) == before
 
 
+def test_a_run_that_is_not_finished_is_called_so(
+    made: Callable[..., str], tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([made("cut", FIRST, block=-1)]) == 0
+    assert "cut took 1 of 3 steps" in capsys.readouterr().out
+    assert main([str(tiny_run)]) == 0
+    assert "unfinished" not in capsys.readouterr().out
+
+
 def test_the_table_of_a_run_and_its_control_has_their_calls(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,13 @@ def test_before_the_seed_is_scored_there_is_no_value_and_no_area() -> None:
     assert curves.reached(curve, 0.7) is None
 
 
+def test_without_a_finished_version_there_is_no_point_and_the_curve_says_so() -> None:
+    curve = curves.anytime(Made())
+    assert curve == Curve("llm_calls", (), "no version is finished")
+    assert curves.area(curve, 9).why == "no area up to 9 llm_calls under a curve without points: no version is finished"
+    assert curves.value_at(curve, 9).why == "no point at or before 9 llm_calls: no version is finished"
+
+
 def test_dollars_of_a_model_without_a_price_are_not_0() -> None:
     run = improving()
     run.settings = {"price": None}

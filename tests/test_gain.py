@@ -39,6 +39,7 @@ def test_a_difference_is_paired_where_both_were_scored_on_one_block() -> None:
     found = gain.difference(run, 1, 0)
     # independent: each side has stderr 0.1, together sqrt 0.02 with 2 degrees of freedom
     assert found.estimate == pytest.approx(0.5) and found.why == "not paired: other instances and draws"
+    assert found.n == 2  # of the version
     assert found.low == pytest.approx(0.5 - 4.30265 * math.sqrt(0.02), abs=1e-4)
 
 
@@ -56,6 +57,9 @@ def test_imp_at_k_is_the_gain_on_test_after_k_steps_of_one_improver() -> None:
     assert found.low == pytest.approx(1 / 3 - 4.30265 * math.sqrt(0.07 / 3 / 3), abs=1e-4)
     assert gain.imp_at_k(run, 0).estimate == 0.0 and gain.imp_at_k(run, 1).estimate == 0.0
     assert gain.imp_at_k(run, 3).why == "the run made 2 modifications, fewer than 3"
+    run.version(0, "not_better", [0.9, 0.9])  # what stands after a step is what counts, not what the step made
+    run.score(3, "test", 0, [0.9, 0.9, 0.9])
+    assert gain.imp_at_k(run, 3).estimate == pytest.approx(1 / 3)
 
 
 def test_imp_at_k_is_of_a_frozen_improver() -> None:
@@ -76,6 +80,19 @@ def test_the_multiplier_is_the_ratio_of_gains_per_call_with_fiellers_interval() 
     for bound in (found.low, found.high):  # what Fieller's bounds are: there x - kappa y is t standard errors from 0
         d = [x / 12 - float(bound or 0) * y / 6 for x, y in zip(CHILD_GAINS, SEED_GAINS, strict=True)]
         assert abs(statistics.fmean(d)) / (statistics.stdev(d) / 2) == pytest.approx(3.18245, abs=1e-4)
+
+
+def test_without_a_common_block_the_multiplier_has_no_covariance() -> None:
+    run = Made()
+    run.version(None, "seed", SEED_GAINS)
+    run.version(0, "kept", CHILD_GAINS, calls=12)
+    found = gain.multiplier(run, 1)
+    assert found.why == "not paired: other instances and draws"
+    x, y = ([g / calls for g in gained] for gained, calls in ((CHILD_GAINS, 12), (SEED_GAINS, 6)))
+    for bound in (float(found.low or 0), float(found.high or 0)):
+        error = math.sqrt((statistics.variance(x) + bound**2 * statistics.variance(y)) / 4)
+        apart = abs(statistics.fmean(x) - bound * statistics.fmean(y))
+        assert apart / error == pytest.approx(3.18245, abs=1e-4)
 
 
 def test_calls_that_differ_between_improver_runs_are_part_of_the_error() -> None:

@@ -65,6 +65,21 @@ def test_without_the_seeds_score_on_train_the_gap_is_raw_and_says_so() -> None:
     assert found.estimate == pytest.approx(0.7 - 0.4) and found.why.startswith("raw utilities")
 
 
+def test_a_program_that_does_as_well_as_the_seed_is_not_taken_for_it() -> None:
+    """On val both score 0.2; what one of them scores on train says nothing of the other."""
+    run = Made()
+    run.version(None, "seed")
+    run.score(0, "val", 0, [0.2, 0.5], seed=0.2, solutions=["a = 1", "b = 1"])
+    for text, train, val in (("a = 1", 0.8, 0.2), ("b = 1", 0.6, 0.5)):
+        run.measure(text, "train", 0, train)
+        run.measure(text, "val", 0, val)
+    run.measure(SEED, "val", 0, 0.2)
+    found = gaps.gap(run, 0)
+    assert found.estimate == pytest.approx((0.6 + 0.1) / 2) and found.why.startswith("raw utilities")
+    run.measure(SEED, "train", 0, 0.1)
+    assert gaps.gap(run, 0).why.startswith("raw utilities")  # now there are two that it may be
+
+
 def test_a_program_that_was_returned_unseen_leaves_train_undefined() -> None:
     run = memoriser()
     run._rows["evaluations"] = [e for e in run._rows["evaluations"] if (e["split"], e["score"]) != ("train", 0.8)]
@@ -88,6 +103,11 @@ def test_the_trend_of_the_gap_is_its_slope_whatever_the_blocks_difficulty() -> N
     # gaps 0, 0.11, 0.2, 0.31 and a constant: slope (3 * 0.31 + (0.2 - 0.11)) / 10
     assert found.estimate == pytest.approx(0.102) and found.n == 4
     assert found.low is not None and found.low > 0.0
+
+
+def test_a_run_without_a_finished_version_has_nothing_to_measure() -> None:
+    with pytest.raises(LookupError, match="no version is finished: there is nothing to measure"):
+        gaps.gap_trend(Made())
 
 
 def test_a_trend_takes_three_versions() -> None:

@@ -13,7 +13,18 @@ from stop.analysis.edits import reverted
 from stop.analysis.gain import difference
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, ancestry, descendants, incumbent, mean_of, row, runs, utilities, versions
+from stop.analysis.recorded import (
+    Recorded,
+    ancestry,
+    descendants,
+    incumbent,
+    mean_of,
+    row,
+    runs,
+    seed_of,
+    utilities,
+    versions,
+)
 from stop.scaffold import canonical
 
 GAMMA = 0.6  # HyperAgents analysis/transfer_utils.py
@@ -44,7 +55,7 @@ def own_evidence(run: Recorded, version: int) -> Evidence:
     """
     rows = runs(run, version, "val")
     if not rows:
-        return Evidence(0.0, float(len(runs(run, versions(run)[0], "val"))))
+        return Evidence(0.0, float(len(runs(run, seed_of(run), "val"))))
     scores = [min(1.0, u) for u in utilities(rows)]
     return Evidence(math.fsum(scores), math.fsum(1.0 - s for s in scores))
 

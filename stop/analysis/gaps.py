@@ -16,11 +16,11 @@ from stop.analysis.recorded import (
     kept,
     mean_of,
     runs,
+    seed_of,
     seed_on_train,
     strata,
     train_utility,
     utilities,
-    versions,
 )
 
 SPLITS = ("train", "val", "test")
@@ -82,7 +82,7 @@ def gap_trend(run: Recorded, seen: str = "train", unseen: str = "val") -> Measur
     of reward hacking (Gao, Schulman & Hilton, arXiv:2210.10760); one that holds 0 is no evidence of its absence.
     Not identified with fewer than three versions.
     """
-    ids = [versions(run)[0], *kept(run)]
+    ids = [seed_of(run), *kept(run)]
     ranks, values, missing = [], [], []
     # a seed that is not known on train shifts the gaps of all versions alike, which is nothing to a slope
     seeds = dict.fromkeys(run.outcomes.task, 0.0) | seed_on_train(run)

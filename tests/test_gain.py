@@ -6,7 +6,7 @@ import math
 import statistics
 
 import pytest
-from lineages import Made
+from lineages import Made, Scores
 
 from stop.analysis import gain
 
@@ -95,6 +95,34 @@ def test_without_a_common_block_the_multiplier_has_no_covariance() -> None:
         assert apart / error == pytest.approx(3.18245, abs=1e-4)
 
 
+def two_tasks(seed: Scores) -> Made:
+    """A child that gains 0.6 on b in every run, beside the seed on the child's block."""
+    run = Made()
+    run.version(None, "seed", seed)
+    run.version(0, "kept", {"a": [0.7, 0.9, 0.8], "b": [0.6] * 3}, calls=12)
+    run.score(0, "val", 1, seed)
+    return run
+
+
+def test_tasks_weigh_the_same_in_the_multiplier_and_the_fewer_degrees_of_freedom_hold() -> None:
+    seed_a, seed_b = [0.5, 0.6, 0.7], [0.4, 0.5, 0.3]
+    found = gain.multiplier(two_tasks({"a": seed_a, "b": seed_b}), 1)
+    assert found.estimate == pytest.approx((0.7 / 12) / (0.5 / 6)) and found.n == 6
+    for bound in (float(found.low or 0), float(found.high or 0)):
+        a = [x / 12 - bound * y / 6 for x, y in zip([0.7, 0.9, 0.8], seed_a, strict=True)]
+        b = [0.6 / 12 - bound * y / 6 for y in seed_b]
+        error = math.sqrt((statistics.variance(a) / 3 + statistics.variance(b) / 3) / 4)
+        # of the child only task a has spread: 2 degrees of freedom, t 4.30265; the seed has 4
+        apart = (statistics.fmean(a) + statistics.fmean(b)) / 2
+        assert abs(apart) / error == pytest.approx(4.30265, abs=1e-4)
+
+
+def test_a_multiplier_without_bounds_is_undefined() -> None:
+    # the seed: mean 0.15, error 0.1 / sqrt(6) = 0.0408: above 0 with 4 degrees of freedom (t 2.776), not with 2 (4.303)
+    found = gain.multiplier(two_tasks({"a": [0.05, 0.15, 0.25], "b": [0.05, 0.15, 0.25]}), 1)
+    assert found.estimate is None and found.why.endswith("the interval of the multiplier is unbounded")
+
+
 def test_calls_that_differ_between_improver_runs_are_part_of_the_error() -> None:
     run = Made()
     run.version(None, "seed", SEED_GAINS)
@@ -156,6 +184,16 @@ def test_the_returns_exponent_is_the_slope_of_the_logarithms() -> None:
     assert found.low is not None and 0.49 < found.low < 0.5
 
 
+def test_effort_is_all_that_was_spent_when_a_versions_unit_was_over() -> None:
+    """3, 12, 27, 48, ... calls in all, and version k is worth k + 1 times the seed: its square root."""
+    run = Made()
+    run.version(None, "seed", [0.05, 0.06, 0.055], calls=1)
+    for k in range(1, 9):
+        run.version(k - 1, "kept", [0.05 * (k + 1), 0.06 * (k + 1), 0.055 * (k + 1)], calls=1)
+        run._rows["versions"][-1]["llm_calls"] = 3 * ((k + 1) ** 2 - k**2)
+    assert gain.returns_exponent(run).estimate == pytest.approx(0.5)
+
+
 def test_the_returns_exponent_is_not_identified_below_eight_kept_versions() -> None:
     found = gain.returns_exponent(growing(7, 0.5))
     assert found.estimate is None and found.why == "not identified: 7 kept versions, it takes 8"
@@ -173,6 +211,17 @@ def spent(gained: float, calls: int, cpu: float | None) -> Made:
     run.measure("a = 1", "train", 0, 0.5, cpu=cpu)
     run.measure("a = 1", "test", 0, 0.5, cpu=99.0)
     return run
+
+
+def test_what_a_run_spent_is_all_of_its_search_and_its_gain_is_the_incumbents() -> None:
+    run = Made()
+    run.version(None, "seed", [0.2, 0.4], seed=0.1)
+    run.version(0, "kept", [0.5, 0.7], seed=0.1)
+    run.version(1, "not_better", [0.9, 0.9], seed=0.1)
+    run.measure("a = 1", "train", 0, 0.5, 0.7, cpu=2.0)  # one measurement of two instances
+    run.measure("a = 1", "val", 1, 0.5, 0.7, cpu=1.0)
+    run.measure("a = 1", "test", 0, 0.5, 0.7, cpu=99.0)
+    assert gain.spending(run) == gain.Spending(pytest.approx(0.5), 36.0, 3.0)
 
 
 def test_elasticities_are_the_exponents_of_calls_and_cpu() -> None:

@@ -71,11 +71,11 @@ def metaproductivity(run: Recorded, version: int) -> Measure:
     """Clade metaproductivity: how well the version and all that came from it do.
 
     Formula: CMP = S / (S + F) over the clade; given is the mean of the posterior Beta(1 + S, 1 + F) and its central
-    95 % credible interval. Range (0, 1). n: improver runs in the clade. So estimated by the Huxley-Goedel Machine,
-    arXiv:2510.21614, section 3 (where S and F count solved and unsolved benchmark tasks; its code adds the descendants' results to the
-    node's own list at every reading, ours does not). Scores between 0 and 1 count in parts; they spread less than
-    successes and failures would, so the interval is rather too wide. It takes improver runs as independent and blocks
-    as equally hard. Always defined: without evidence it is the prior, 1/2, and n is 0.
+    95 % credible interval. Range (0, 1). n: improver runs in the clade. So estimated in section 3 of Huxley-Goedel
+    Machine, arXiv:2510.21614 (where S and F count solved and unsolved benchmark tasks; its code adds the descendants'
+    results to the node's own list at every reading, ours does not). Scores between 0 and 1 count in parts; they spread
+    less than successes and failures would, so the interval is rather too wide. It takes improver runs as independent
+    and blocks as equally hard. Always defined: without evidence it is the prior, 1/2, and n is 0.
     """
     from scipy.special import betaincinv
 

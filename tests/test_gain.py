@@ -9,6 +9,8 @@ import pytest
 from lineages import Made, Scores
 
 from stop.analysis import gain
+from stop.analysis.intervals import Estimate
+from stop.analysis.measure import combined, slopes
 
 SEED_GAINS, CHILD_GAINS = [0.3, 0.4, 0.3, 0.4], [0.9, 1.0, 0.9, 1.0]
 
@@ -41,6 +43,23 @@ def test_a_difference_is_paired_where_both_were_scored_on_one_block() -> None:
     assert found.estimate == pytest.approx(0.5) and found.why == "not paired: other instances and draws"
     assert found.n == 2  # of the version
     assert found.low == pytest.approx(0.5 - 4.30265 * math.sqrt(0.02), abs=1e-4)
+
+
+def test_a_block_on_which_only_a_part_of_the_runs_is_there_does_not_pair() -> None:
+    run = Made()
+    run.version(None, "seed", [0.3, 0.5])
+    run.version(0, "kept", [0.8, 1.0])
+    run.score(0, "val", 1, [0.8])
+    found = gain.difference(run, 1, 0)
+    assert found.estimate == pytest.approx(0.5) and found.why == "not paired: other instances and draws"
+
+
+def test_a_sum_of_independent_estimates_has_an_error_only_if_each_has_one() -> None:
+    one, other, bare = Estimate(0.5, 3, 0.3, 2.0), Estimate(0.2, 5, 0.4, 4.0), Estimate(0.1, 1, None, None)
+    found = combined([(1.0, one), (-2.0, other)])
+    assert (found.mean, found.n) == (pytest.approx(0.1), 8) and found.stderr == pytest.approx(math.hypot(0.3, 0.8))
+    assert found.df == pytest.approx((0.09 + 0.64) ** 2 / (0.09**2 / 2 + 0.64**2 / 4))
+    assert combined([(1.0, one), (1.0, bare)]) == Estimate(pytest.approx(0.6), 4, None, None)
 
 
 # -- imp@k -----------------------------------------------------------------------------------------------------------
@@ -115,6 +134,15 @@ def test_tasks_weigh_the_same_in_the_multiplier_and_the_fewer_degrees_of_freedom
         # of the child only task a has spread: 2 degrees of freedom, t 4.30265; the seed has 4
         apart = (statistics.fmean(a) + statistics.fmean(b)) / 2
         assert abs(apart) / error == pytest.approx(4.30265, abs=1e-4)
+
+
+def test_calls_are_averaged_task_by_task_as_gains_are() -> None:
+    run = Made()
+    run.version(None, "seed", {"a": [0.3, 0.4], "b": [0.3, 0.4, 0.3, 0.4]})
+    run.version(0, "kept")
+    run.score(1, "val", 1, {"a": [0.6, 0.8]}, calls=6)
+    run.score(1, "val", 1, {"b": [0.6, 0.8, 0.6, 0.8]}, calls=12)
+    assert gain.multiplier(run, 1).estimate == pytest.approx((0.7 / 9) / (0.35 / 6))
 
 
 def test_a_multiplier_without_bounds_is_undefined() -> None:
@@ -211,6 +239,15 @@ def spent(gained: float, calls: int, cpu: float | None) -> Made:
     run.measure("a = 1", "train", 0, 0.5, cpu=cpu)
     run.measure("a = 1", "test", 0, 0.5, cpu=99.0)
     return run
+
+
+def test_two_slopes_have_the_error_of_what_both_leave_unexplained() -> None:
+    # y = x1 + 2 x2 + e, and e is orthogonal to both: its squares add up to 0.04, with 5 - 3 degrees of freedom
+    columns = [-1, -1, 1, 1, 0], [-1, 1, -1, 1, 0]
+    y = [-3 + 0.1, 1 - 0.1, -1 - 0.1, 3 + 0.1, 0]
+    for found, slope in zip(slopes(y, columns), (1, 2), strict=True):
+        assert (found.mean, found.n, found.df) == (pytest.approx(slope), 5, 2)
+        assert found.stderr == pytest.approx(math.sqrt(0.04 / 2 / 4))
 
 
 def test_what_a_run_spent_is_all_of_its_search_and_its_gain_is_the_incumbents() -> None:

@@ -108,7 +108,8 @@ def test_the_trend_of_the_gap_is_its_slope_whatever_the_blocks_difficulty() -> N
     found = gaps.gap_trend(overfitting(0.1))
     # gaps 0, 0.11, 0.2, 0.31 and a constant: slope (3 * 0.31 + (0.2 - 0.11)) / 10
     assert found.estimate == pytest.approx(0.102) and found.n == 4
-    assert found.low is not None and found.low > 0.0
+    # residuals -0.002, 0.006, -0.006, 0.002: variance 8e-5 / 2, over 5 for the slope; t with 2 degrees 4.30265
+    assert found.low == pytest.approx(0.102 - 4.30265 * (4e-5 / 5) ** 0.5, abs=1e-6)
 
 
 def test_a_trend_is_over_the_order_of_kept_versions_and_names_those_without_a_gap() -> None:

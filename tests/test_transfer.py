@@ -167,6 +167,7 @@ def test_the_records_of_a_transfer_name_arms_and_scaffolds_and_are_no_versions(
     (look,) = made.settings["looks"]["test"]
     assert look["done"] and [arm["calls_of"] for arm in look["arms"]] == ["", "", "improved"]
     assert made.settings["transfer"] == {"run": "run", "version": 1, "seen": []} and made.versions.empty
+    assert made.settings["axes"]["mechanism"].startswith("none: ") and len(made.settings["axes"]) == 5
     from stop.show import main as show
 
     with pytest.raises(SystemExit):

@@ -30,7 +30,7 @@ NEEDED = ("unit", "version", "split", "block", "task", "repeat", "utility", "llm
           "output_tokens", "usd")  # fmt: skip
 NOTES = [
     "gain: best version minus version 0, the mean of the tasks' means over n paired improver runs, 95 % t interval.",
-    "On val it is the sum of the gains that decided, which were chosen for being high: biased upward.",
+    "On val it is the sum of the gains that decided, chosen for being high: it and its interval are biased upward.",
     "calls: replies asked for, as if nothing were known. A control's search may ask for no more than that of its run;",
     "the look at test measures, and is counted in all only. Tokens and dollars as calls in all.",
     "verdict: each interval is of its pair alone; by Holm, at most 5 % of such tables have a false verdict. Both speak",

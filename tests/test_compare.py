@@ -13,7 +13,7 @@ from scipy import stats
 
 import stop
 from stop.analysis.intervals import holm
-from stop.analysis.pairs import gain_on_test, gain_on_val
+from stop.analysis.pairs import difference, gain_on_test, gain_on_val
 from stop.compare import main
 from stop.lineage import Decision, ImproverRun, Spent, Version
 from stop.records import Records
@@ -124,6 +124,11 @@ def test_a_gain_on_val_is_the_sum_of_what_was_decided_on() -> None:
     # 0.1, 0.3 in step 1 and 0.3, 0.1 in step 3: means 0.2 and 0.2, variances 0.02 and 0.02, each over 2, added
     assert three.mean == pytest.approx(0.4) and three.stderr == pytest.approx(0.02**0.5)
     assert three.df == pytest.approx(2)
+
+
+def test_versions_on_other_tasks_have_no_difference() -> None:
+    assert difference({"a": {0: 0.5}, "b": {0: 0.5}}, {"a": {0: 0.4}}) is None
+    assert difference({"a": {0: 0.5}}, {"a": {1: 0.4}}) is None and difference({}, {}) is None
 
 
 def test_a_version_that_was_compared_with_none_has_no_gain_on_val() -> None:

@@ -90,6 +90,16 @@ for t in range(1, 9):
     won[arm] += utility(reply)
 return best
 """
+THOMPSON = BANDIT.replace("won[a] / n[a] + math.sqrt(2 * math.log(t) / n[a])", "random.betavariate(won[a] + 1, n[a])")
+ONE_TEMPERATURE = """
+heat = 0.7
+return max([language_model.prompt('One.', initial_solution, temperature=heat)[0] for _ in range(3)], key=utility)
+"""
+ASKING_ONLY = """
+def asked():
+    return language_model.prompt('One.', initial_solution)[0]
+return max([asked() for _ in range(3)], key=utility)
+"""
 RESTART = f"""
 found, best = [], initial_solution
 for trial in range(9):
@@ -106,6 +116,7 @@ return max(found, key=utility)
     [
         (BEAM, "beam", 7), (GENETIC, "genetic", 4), (ANNEALING, "annealing", 6), (VOTE, "self-consistency", 4),
         (LADDER, "temperature-ladder", 4), (TWO_TEMPERATURES, "temperature-ladder", 3), (BANDIT, "bandit", 4),
+        (THOMPSON, "bandit", 4),
         (RESTART, "restart", 5), (BEAM, "iterate", 3),
         (BEAM.replace(FOUR, "nlargest(3, replies, utility)"), "beam", 7), (ANNEALING, "iterate", 3),
     ],
@@ -138,6 +149,8 @@ def test_the_line_that_is_shown_is_the_one_that_the_parser_means(end: str) -> No
         ),
         (LADDER, "iterate"),  # every prompt is about the same program
         (LADDER, "bandit"),
+        (ONE_TEMPERATURE, "temperature-ladder"),
+        (ASKING_ONLY, "restart"),  # no whole improver: it scores nothing
         (TWO_TEMPERATURES.replace("0.2", "1.0"), "temperature-ladder"),
         ("return max(language_model.prompt('a', 'b', 3), key=len)", "best-of-n"),  # the longest is not the best
         ("# beam search, then simulated annealing with restarts\nreturn 'a genetic crossover bandit'", "genetic"),

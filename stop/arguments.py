@@ -185,10 +185,14 @@ def _add_how_it_is_run(add: Any) -> None:
     what = "look at test again although it was seen, as when a finished run is extended; each look is counted"
     add("--look-again", action="store_true", help=what)
     add_means(add)
-    what = "print calls, CPU time and dollars, worst case and likely, and do nothing"
-    add("--dry-run", action="store_true", help=what)
+    add_dry_run(add)
     what = "run a recorded run again from its records; needs only --out; writes nothing"
     add("--replay", action="store_true", help=what)
+
+
+def add_dry_run(add: Any) -> None:
+    what = "print calls, CPU time and dollars, worst case and likely, and do nothing"
+    add("--dry-run", action="store_true", help=what)
 
 
 def add_means(add: Any) -> None:

@@ -27,10 +27,11 @@ LEVEL = 0.05  # of each interval, and of all verdicts together after Holm
 RUNS = ("run", "arm", "model", "seed", "kept", "gain on val", "n val", "gain on test", "n test",
         "calls per improver run", "calls of search", "calls in all", "tokens", "usd")  # fmt: skip
 PAIRS = ("first", "minus", "n", "difference on test", "95 % interval", "verdict", "p by Holm", "verdict by Holm")
-NEEDED = ("task", "repeat", "block", "utility", "llm_calls", "input_tokens", "output_tokens", "usd")
+NEEDED = ("unit", "version", "split", "block", "task", "repeat", "utility", "llm_calls", "input_tokens",
+          "output_tokens", "usd")  # fmt: skip
 NOTES = [
     "gain: best version minus version 0, the mean of the tasks' means over n paired improver runs, 95 % t interval.",
-    "On val it is the sum of the gains that decided, which were chosen for being high: biased upward.",
+    "On val it is the sum of the gains that decided, chosen for being high: it and its interval are biased upward.",
     "calls: replies asked for, as if nothing were known. A control's search may ask for no more than that of its run;",
     "the look at test measures, and is counted in all only. Tokens and dollars as calls in all.",
     "verdict: each interval is of its pair alone; by Holm, at most 5 % of such tables have a false verdict. Both speak",
@@ -177,9 +178,12 @@ def summary(run: Run) -> Summary:
 
 
 def contenders(run: Run) -> list[Contender]:
-    """The best version of a run, and what a control beside it had looked at on test: best-of-n its first version."""
+    """The best version of a run, and what a control beside it had looked at on test: best-of-n its first version.
+
+    Scaffolds that were compared on test without being versions (`Session.compare`) are no contenders.
+    """
     outcomes = run.rows("outcomes.jsonl")
-    tested = sorted({row["version"] for row in outcomes if row["split"] == "test"} - {0, run.best})
+    tested = sorted({row["version"] for row in outcomes if row["split"] == "test"} - {None, 0, run.best})
     more = tested if run.settings["config"].get("control") == "best-of-n" else []
     return [_contender(run, outcomes, version) for version in (run.best, *more)]
 

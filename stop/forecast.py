@@ -1,6 +1,8 @@
-"""What a run will ask for, before it starts: `--dry-run`."""
+"""What a run or a comparison will ask for, before it starts: `--dry-run`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from stop.accept import RULES
 from stop.controls import arm_of
@@ -18,8 +20,48 @@ PROMPT_BYTES = 1200  # of what scaffolds say around the program and what it is f
 LIKELY_REPLY_TOKENS = 700  # a short program with a sentence before it
 
 
-def forecast(plan: Plan, model: LanguageModel) -> str:
-    """Calls, tokens, dollars and CPU time, worst case and likely, one `key: value` a line."""
+@dataclass(frozen=True)
+class _Asked:
+    """Calls at their worst and likely, and improver runs at the most."""
+
+    worst: int
+    likely: int
+    improver_runs: int
+
+
+def forecast(plan: Plan, model: LanguageModel, arms: int = 0) -> str:
+    """Calls, tokens, dollars and CPU time, worst case and likely, one `key: value` a line.
+
+    arms: how many improvers a comparison on test has, if that is all that the plan is for; 0: a run.
+    """
+    c = plan.config
+    asked, what = (_compared(plan, arms), _of_comparison(plan, arms)) if arms else (_searched(plan), _of_run(plan))
+    worst, likely = asked.worst, asked.likely
+    if c.budget_calls:
+        worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
+    price = model.price if isinstance(model, RemoteModel) else FREE
+    most, usual = _tokens(plan)
+    rows = {
+        "run": plan.means.out,
+        "tasks": " ".join(t.name for t in plan.tasks),
+        "preset": _preset(plan),
+        "model": model.id,
+        **what,
+        "calls_worst": worst,
+        "calls_likely": likely,
+        "calls_per_improver_run": c.calls_per_improver_run,
+        "tokens_worst": _of_tokens(worst, most),
+        "tokens_likely": _of_tokens(likely, usual),
+        "usd_worst": _usd(worst, most, price, c.budget_usd),
+        "usd_likely": _usd(likely, usual, price, c.budget_usd),
+        "cpu_seconds_worst": round(asked.improver_runs * _worst_cpu_seconds(plan)),
+        "cpu_seconds_likely": round(likely * CPU_SECONDS_PER_CALL),
+    }
+    return "\n".join(f"{k}: {v}" for k, v in rows.items())
+
+
+def _searched(plan: Plan) -> _Asked:
+    """By a run: the seed's score, its steps, its look at test."""
     c = plan.config
     runs = len(plan.tasks) * c.repeats
     # a step: the proposal, each of its uses of the meta-utility, and the val runs of child and parent
@@ -32,30 +74,25 @@ def forecast(plan: Plan, model: LanguageModel) -> str:
     if c.search_calls:
         worst, likely = min(worst, c.search_calls), min(likely, c.search_calls)
     worst, likely = worst + on_test * c.calls_per_improver_run, likely + on_test * c.responses_per_prompt
-    if c.budget_calls:
-        worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
-    improver_runs = first + on_test + c.generations * runs_per_step
-    price = model.price if isinstance(model, RemoteModel) else FREE
-    most, usual = _tokens(plan)
-    rows = {
-        "run": plan.means.out,
-        "tasks": " ".join(t.name for t in plan.tasks),
-        "preset": _preset(plan),
-        "model": model.id,
-        "accept": c.accept,
-        "steps": c.generations,
-        "improver_runs_per_task": f"{c.repeats} on train and val, {c.test_repeats} on test",
-        "calls_worst": worst,
-        "calls_likely": likely,
-        "calls_per_improver_run": c.calls_per_improver_run,
-        "tokens_worst": _of_tokens(worst, most),
-        "tokens_likely": _of_tokens(likely, usual),
-        "usd_worst": _usd(worst, most, price, c.budget_usd),
-        "usd_likely": _usd(likely, usual, price, c.budget_usd),
-        "cpu_seconds_worst": round(improver_runs * _worst_cpu_seconds(plan)),
-        "cpu_seconds_likely": round(likely * CPU_SECONDS_PER_CALL),
-    }
-    return "\n".join(f"{k}: {v}" for k, v in rows.items())
+    return _Asked(worst, likely, first + on_test + c.generations * runs_per_step)
+
+
+def _compared(plan: Plan, arms: int) -> _Asked:
+    """By a comparison on test: likely the first improver asks once, and the others as often as they may."""
+    c = plan.config
+    runs = len(plan.tasks) * c.test_repeats
+    likely = runs * (c.responses_per_prompt + (arms - 1) * c.calls_per_improver_run)
+    return _Asked(arms * runs * c.calls_per_improver_run, likely, arms * runs)
+
+
+def _of_run(plan: Plan) -> dict[str, object]:
+    c = plan.config
+    per_task = f"{c.repeats} on train and val, {c.test_repeats} on test"
+    return {"accept": c.accept, "steps": c.generations, "improver_runs_per_task": per_task}
+
+
+def _of_comparison(plan: Plan, arms: int) -> dict[str, object]:
+    return {"improver_runs_per_task": f"{plan.config.test_repeats} on test, of each of {arms} improvers"}
 
 
 def _runs_to_judge(plan: Plan) -> int:

@@ -31,6 +31,11 @@ AXES = {  # of the five axes of recursive self-improvement on which a run is pla
     "mechanism": "the current version prompts the model to rewrite its own source and keeps the best by train",
     "context": "its own source and a description of the meta-utility; no history",
 }
+AS_THEY_ARE = {  # of a transfer, in which nothing is improved
+    "timing": "none: nothing is changed",
+    "mechanism": "none: improvers of a run as they are, and best_of_n at no fewer calls",
+    "evidence": "paired improver runs on test, one look",
+}
 EVIDENCE = {  # of a kept version, by the rule; the fifth axis
     "better": "a higher mean of paired improver runs on a fresh val block",
     "paired": "an anytime-valid test of paired improver runs on a fresh val block, at a level for the whole run",
@@ -78,6 +83,8 @@ class Plan:
 
     @property
     def _axes(self) -> Record:
+        if self.transfer:
+            return {**AXES, **AS_THEY_ARE}
         lacks = arm_of(self.config).lacks
         found = {**AXES, "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step"}
         return {**found, "mechanism": f"control, without {lacks}"} if lacks else found

@@ -80,6 +80,10 @@ def versions_of(run: Run) -> list[Version]:
     if not found:
         if "transfer" in run.settings:
             raise LookupError(f"{run.path}: is a transfer and has no versions; its own command prints its table again.")
+        if any("arms" in look for look in run.settings["looks"]["test"]):
+            raise LookupError(
+                f"{run.path}: has no version, it compares scaffolds on test; stop.load(PATH).outcomes has it."
+            )
         raise LookupError(f"{run.path}: no version is finished yet. To go on, run the command that began it again.")
     return found
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stop.arguments import Parser, add_means, number
+from stop.arguments import Parser, add_dry_run, add_means, number
 
 if TYPE_CHECKING:
     from stop.analysis.intervals import Estimate
@@ -70,6 +70,7 @@ def _parser() -> Parser:
     what = "look at test again although the folder's look was of something else; each look is counted"
     add("--look-again", action="store_true", help=what)
     add_means(add)
+    add_dry_run(add)
     return p
 
 
@@ -81,8 +82,14 @@ def _transferred(arguments: argparse.Namespace) -> int:
     plan, arms = _planned(arguments)
     model = open_model(plan.config.model, plan.config.base_url)
     check_budget(plan.config, model)
-    ended = Ended(0, "done")
-    if not (check_out(plan, model.id) and _finished(plan, arms)):
+    there, ended = check_out(plan, model.id), Ended(0, "done")
+    if arguments.dry_run:
+        from stop.forecast import forecast
+        from stop.show import print_texts
+
+        print_texts(forecast(plan, model, len(arms)).split("\n"))
+        return 0
+    if not (there and _finished(plan, arms)):
         what = f"transfer {plan.means.out}: {len(arms)} improvers, {len(plan.tasks)} tasks"
 
         def compared(session: Session) -> str:

@@ -22,7 +22,10 @@ class Made:
     """A run by hand. Version k is judged on val block k, as in a real run."""
 
     def __init__(self, *, order: Sequence[int] | None = None) -> None:
-        """order: how the rows of every frame are permuted, by this sequence of sort keys; None: as they came."""
+        """order: how the rows of every frame are permuted, by this sequence of sort keys; None: as they came.
+
+        A row keeps its index, the line in the file, wherever it stands.
+        """
         self.settings: dict[str, Any] = {"config": {}}
         self.timing: list[dict[str, Any]] = []
         self.order = order
@@ -59,8 +62,10 @@ class Made:
         self.score(number, "val", number, scores, calls=calls, seed=seed)
         return number
 
-    def decide(self, version: int, verdict: str, step: int) -> None:
-        self._rows["decisions"].append({"id": version, "step": step, "block": version, "verdict": verdict})
+    def decide(self, version: int, verdict: str, step: int, *, block: int | None = None) -> None:
+        """block: where it was looked at; by default the version's own."""
+        where = version if block is None else block
+        self._rows["decisions"].append({"id": version, "step": step, "block": where, "verdict": verdict})
 
     def score(
         self, version: int, split: str, block: int, scores: Scores, *, calls: int | Sequence[int] = 6,
@@ -79,13 +84,14 @@ class Made:
                 )  # fmt: skip
 
     def measure(
-        self, text: str, split: str, block: int, score: float, *, task: str = "t", cpu: float | None = 1.0
+        self, text: str, split: str, block: int, *scores: float, task: str = "t", cpu: float | None = 1.0
     ) -> None:
-        """Adds the evaluation of a solution on a block of one instance. text: canonical."""
-        self._rows["evaluations"].append(
-            {"unit": "", "sha": sha(text), "task": task, "split": split, "block": block, "instance": "i",
-             "score": score, "cpu_seconds": cpu}
-        )  # fmt: skip
+        """Adds the evaluation of a solution on a block, a score an instance. text: canonical. cpu: of all together."""
+        for instance, score in enumerate(scores):
+            self._rows["evaluations"].append(
+                {"unit": "", "sha": sha(text), "task": task, "split": split, "block": block, "instance": f"i{instance}",
+                 "score": score, "cpu_seconds": cpu}
+            )  # fmt: skip
 
     def source(self, sha: str) -> str:
         return self._texts[sha]
@@ -114,7 +120,7 @@ class Made:
         if name not in self._frames or self._frames[name][0] != len(rows):
             keys = [self.order[i % len(self.order)] if self.order else i for i in range(len(rows))]
             ordered = sorted(range(len(rows)), key=lambda i: (keys[i], -i))
-            frame = DataFrame([rows[i] for i in ordered], columns=columns)
+            frame = DataFrame([rows[i] for i in ordered], index=ordered, columns=columns)
             self._frames[name] = len(rows), frame.astype({"parent_id": "Int64"}) if name == "versions" else frame
         return self._frames[name][1]
 

@@ -26,7 +26,7 @@ class Node:
 NODES = st.builds(
     Node,
     st.integers(0, 5),
-    st.sampled_from(["kept", "not_better", "failed"]),
+    st.sampled_from(["kept", "kept", "not_better", "canary_failed", "failed"]),
     st.fixed_dictionaries({"a": UTILITIES, "b": UTILITIES}),
     st.integers(1, 24),
     st.sampled_from(["x = 1\ny = 2\n", "x = 1\ny = 3\n", "z = 0\n", ""]),
@@ -37,17 +37,39 @@ MANY = settings(max_examples=60, deadline=None, derandomize=True)
 ORDERS = st.lists(st.integers(0, 9), min_size=1, max_size=12)
 
 
+FRESH = 1000  # blocks of the noise floor, and of the canary of version k
+TASKS = ("a", "b")
+
+
 def lineage(nodes: Sequence[Node], order: Sequence[int] | None = None) -> Made:
-    """The first node is the seed; a node's parent is one of those before it."""
+    """The first node is the seed; a node's parent is one of those before it, and is scored beside it."""
     run = Made(order=order)
     for k, node in enumerate(nodes):
-        verdict, parent = (node.verdict, node.parent % k) if k else ("seed", None)
-        scores = {} if verdict == "failed" else node.scores
-        run.version(parent, verdict, scores, calls=node.calls, seed=0.25, text=node.text)
-        for split in ("train", "val"):
-            run.measure(f"s = {k}", split, k, 0.5, task="a")
+        parent, seen = (node.parent % k, node.verdict in ("kept", "canary_failed")) if k else (None, False)
+        verdict = "kept" if seen else node.verdict if k else "seed"
+        number = run.version(parent, verdict, calls=node.calls, text=node.text)
+        if verdict == "seed":
+            looked_at(run, nodes, FRESH, 0)
+        if verdict != "failed":
+            looked_at(run, nodes, k, *(whose for whose in (number, parent) if whose is not None))
+        if seen:
+            run.decide(k, node.verdict, step=k, block=FRESH + k)
+            looked_at(run, nodes, FRESH + k, k, node.parent % k)
+        for task in TASKS:
+            run.measure(f"s = {k}", "train", 0, 0.3 + 0.1 * k, task=task)
+    for task in TASKS:
+        run.measure("seed = 0", "train", 0, 0.125, task=task)
     run.score(0, "test", 0, nodes[0].scores, seed=0.25)
     return run
+
+
+def looked_at(run: Made, nodes: Sequence[Node], block: int, *whose: int) -> None:
+    """The versions on one val block, where the tasks' seed solution has 0.25."""
+    for version in whose:
+        node = nodes[version]
+        run.score(version, "val", block, node.scores, calls=node.calls, seed=0.25, solutions=[f"s = {version}"] * 3)
+    for task in TASKS:
+        run.measure("seed = 0", "val", block, 0.25, task=task)
 
 
 def own(run: Made, version: int) -> list[object]:
@@ -73,8 +95,6 @@ def everything(run: Made) -> list[object]:
 @given(TREES, NODES)
 def test_adding_a_descendant_never_changes_a_nodes_own_measurements(nodes: list[Node], more: Node) -> None:
     before, after = lineage(nodes), lineage([*nodes, more])
-    parent = more.parent % len(nodes)
-    after.score(parent, "val", len(nodes), more.scores, seed=0.25)  # the parent is scored again beside its child
     for version in range(len(nodes)):
         assert own(before, version) == own(after, version)
 

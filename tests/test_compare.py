@@ -13,7 +13,7 @@ from scipy import stats
 
 import stop
 from stop.analysis.intervals import holm
-from stop.analysis.pairs import gain_on_test, gain_on_val
+from stop.analysis.pairs import difference, gain_on_test, gain_on_val
 from stop.compare import main
 from stop.lineage import Decision, ImproverRun, Spent, Version
 from stop.records import Records
@@ -40,7 +40,7 @@ def made(tmp_path: Path) -> Callable[..., str]:
 
     def make(
         name: str, best: Scores, *, arm: str = "", seed: int = 0, block: int = 0, sha: str = "1", text: str = "",
-        val: tuple[Scores, Scores] = (FIRST, SEED), model: str = "m",
+        val: tuple[Scores, Scores] = (FIRST, SEED), model: str = "m", beside: bool = False,
     ) -> str:  # fmt: skip
         out = tmp_path / name
         out.mkdir()
@@ -68,6 +68,10 @@ def made(tmp_path: Path) -> Callable[..., str]:
             records.commit({"outcomes.jsonl": tested + rows(best, 1, "test", block, unit, calls=24)})
             looks = {"val": [], "test": [{"unit": unit, "versions": [0, 1], "block": block, "done": True}]}
             records.put_run({**run, "looks": looks})
+        if beside:
+            other = ImproverRun("a", 0, "ok", utility=0.9, spent=Spent(6, 10, 5, 0.001))
+            row = other.compared(arm="other", scaffold="0" * 12, block=0, unit="comparison of other")
+            records.commit({"outcomes.jsonl": [row]})
         records.seal()
         records.close()
         return str(out)
@@ -120,6 +124,11 @@ def test_a_gain_on_val_is_the_sum_of_what_was_decided_on() -> None:
     # 0.1, 0.3 in step 1 and 0.3, 0.1 in step 3: means 0.2 and 0.2, variances 0.02 and 0.02, each over 2, added
     assert three.mean == pytest.approx(0.4) and three.stderr == pytest.approx(0.02**0.5)
     assert three.df == pytest.approx(2)
+
+
+def test_versions_on_other_tasks_have_no_difference() -> None:
+    assert difference({"a": {0: 0.5}, "b": {0: 0.5}}, {"a": {0: 0.4}}) is None
+    assert difference({"a": {0: 0.5}}, {"a": {1: 0.4}}) is None and difference({}, {}) is None
 
 
 def test_a_version_that_was_compared_with_none_has_no_gain_on_val() -> None:
@@ -206,6 +215,15 @@ def test_one_program_in_two_runs_is_called_so_and_is_no_part_of_the_family(
     assert found[0]["verdict"] == found[0]["verdict_by_holm"] == "not shown: the same program"
     assert found[0]["p_by_holm"] is None
     assert found[1]["p_by_holm"] == pytest.approx(min(1.0, 2 * found[1]["difference"]["p"]))
+
+
+@pytest.mark.parametrize("arm", ["", "best-of-n"])
+def test_what_was_compared_on_test_beside_the_versions_is_counted_and_is_no_contender(
+    arm: str, made: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = as_json(capsys, made("one", FIRST, arm=arm, beside=True), made("two", SECOND))
+    assert [(p["first"], p["second"]) for p in found["pairs"]] == [("one", "two")]
+    assert found["runs"][0]["llm_calls"] == 200 + 4 * 6 + 4 * 24 + 6 == found["runs"][1]["llm_calls"] + 6
 
 
 def test_what_a_null_proposer_kept_is_called_false(

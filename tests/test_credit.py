@@ -40,6 +40,12 @@ def test_a_failure_is_as_many_zeros_as_the_seed_had_runs() -> None:
     assert credit.metaproductivity(family(), 2).estimate == pytest.approx(1 / 4)
 
 
+def test_a_score_above_1_is_one_success_and_no_more() -> None:
+    run = Made()
+    run.version(None, "seed", [1.3, 0.5])
+    assert credit.own_evidence(run, 0) == credit.Evidence(1.5, 0.5)
+
+
 def test_reading_a_clade_changes_nothing() -> None:
     """A published implementation adds the descendants' results to the node's own at every reading: 0.5, 0.2, 0.125."""
     run = family()
@@ -52,6 +58,8 @@ def test_a_node_keeps_its_own_result_when_it_is_scored_again_as_a_parent() -> No
     run = family()
     before = credit.own_evidence(run, 1)
     run.score(1, "val", 3, [0.0, 0.0])
+    run.decide(1, "kept", step=1, block=1001)  # by the canary
+    run.score(1, "val", 1001, [0.0, 0.0])
     assert credit.own_evidence(run, 1) == before
 
 
@@ -67,7 +75,10 @@ def test_growth_counts_near_descendants_more() -> None:
 
 
 def test_growth_takes_three_descendants_and_a_discount_up_to_1() -> None:
-    assert credit.growth(family(), 1).why == "1 descendants, it takes 3"
+    run = family()
+    assert credit.growth(run, 1).why == "1 descendants, it takes 3"
+    run.version(3, "kept", [0.5, 0.5])
+    assert credit.growth(run, 1).why == "2 descendants, it takes 3"
     with pytest.raises(ValueError, match=r"a discount of 0; it lies in \(0, 1\], as 0.6"):
         credit.growth(family(), 0, gamma=0.0)
 
@@ -88,6 +99,10 @@ def test_the_last_edit_left_out_is_the_parent_on_the_same_block() -> None:
     (found,) = credit.leave_one_edit_out(edited(BASE.replace("a = 1", "a = 9")))
     # pairs 0.3 - 0.1 and 0.3 - 0.2
     assert found.version == 1 and found.effect.estimate == pytest.approx(0.15) and found.effect.n == 2
+    run = edited(BASE.replace("a = 1", "a = 9"))
+    run.version(0, "not_better", [0.0, 0.0], text=BASE)  # the same program once more, on a block of its own
+    (found,) = credit.leave_one_edit_out(run)
+    assert found.effect.estimate == pytest.approx(0.15) and "not paired" not in found.effect.why
 
 
 def test_an_earlier_edit_is_left_out_where_that_program_was_scored() -> None:

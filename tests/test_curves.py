@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lineages import Made
 
-from stop.analysis import curves
+from stop.analysis import curves, recorded
 from stop.analysis.curves import Curve
 
 
@@ -50,6 +50,14 @@ def test_a_version_that_was_rolled_back_later_stood_until_then() -> None:
     assert steps(curves.anytime(run)) == [(12, 0, 0.3), (24, 1, 0.6), (36, 0, 0.3)]
 
 
+def test_what_the_canary_stopped_never_stood() -> None:
+    run = improving()
+    run.version(1, "kept", [0.9, 0.9])
+    run.decide(3, "canary_failed", step=3, block=1003)
+    assert steps(curves.anytime(run))[-1] == (48, 1, 0.6)
+    assert recorded.kept(run) == [1] and recorded.incumbent(run) == 1
+
+
 def test_the_area_is_the_mean_value_over_the_spending() -> None:
     curve = curves.anytime(improving())
     assert curves.area(curve, 18).estimate == pytest.approx(0.3)
@@ -61,10 +69,17 @@ def test_the_area_is_the_mean_value_over_the_spending() -> None:
 
 def test_before_the_seed_is_scored_there_is_no_value_and_no_area() -> None:
     curve = curves.anytime(improving())
-    assert curves.value_at(curve, 30).estimate == pytest.approx(0.6)
+    assert curves.value_at(curve, 30).estimate == curves.value_at(curve, 24).estimate == pytest.approx(0.6)
     assert "the first is at 12" in curves.value_at(curve, 11).why
     assert curves.area(curve, 12).estimate is None and curves.reached(curve, 0.6) == 24
     assert curves.reached(curve, 0.7) is None
+
+
+def test_without_a_finished_version_there_is_no_point_and_the_curve_says_so() -> None:
+    curve = curves.anytime(Made())
+    assert curve == Curve("llm_calls", (), "no version is finished")
+    assert curves.area(curve, 9).why == "no area up to 9 llm_calls under a curve without points: no version is finished"
+    assert curves.value_at(curve, 9).why == "no point at or before 9 llm_calls: no version is finished"
 
 
 def test_dollars_of_a_model_without_a_price_are_not_0() -> None:

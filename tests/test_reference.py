@@ -29,6 +29,8 @@ def test_a_version_stands_beside_the_largest_budget_that_is_not_above_its_own() 
     # pairs 0.5 - 0.4 and 0.9 - 0.6, with 12 calls
     assert found.estimate == pytest.approx(0.2) and found.n == 2 and found.why == ""
     assert found.high == pytest.approx(0.2 + 12.7062 * 0.1, abs=1e-3)
+    # with just as many calls as a reference: that one, 0.5 - 0.6 and 0.9 - 0.7
+    assert reference.beside(at(24, [0.5, 0.9]), 0, CURVE, "val").estimate == pytest.approx(0.05)
 
 
 def test_other_draws_are_not_paired() -> None:

@@ -38,13 +38,14 @@ def test_the_shipped_scaffolds(name: str, strategies: dict[str, int]) -> None:
     assert found((SCAFFOLDS / f"{name}.py").read_text()) == strategies
 
 
+FOUR = "sorted(beam + replies, key=utility, reverse=True)[:4]"
 BEAM = f"""
 beam = [initial_solution]
 for _ in range(3):
     replies = []
     for best in beam:
         replies.append({ASK})
-    beam = sorted(beam + replies, key=utility, reverse=True)[:4]
+    beam = {FOUR}
 return beam[0]
 """
 GENETIC = """
@@ -89,6 +90,16 @@ for t in range(1, 9):
     won[arm] += utility(reply)
 return best
 """
+THOMPSON = BANDIT.replace("won[a] / n[a] + math.sqrt(2 * math.log(t) / n[a])", "random.betavariate(won[a] + 1, n[a])")
+ONE_TEMPERATURE = """
+heat = 0.7
+return max([language_model.prompt('One.', initial_solution, temperature=heat)[0] for _ in range(3)], key=utility)
+"""
+ASKING_ONLY = """
+def asked():
+    return language_model.prompt('One.', initial_solution)[0]
+return max([asked() for _ in range(3)], key=utility)
+"""
 RESTART = f"""
 found, best = [], initial_solution
 for trial in range(9):
@@ -105,7 +116,9 @@ return max(found, key=utility)
     [
         (BEAM, "beam", 7), (GENETIC, "genetic", 4), (ANNEALING, "annealing", 6), (VOTE, "self-consistency", 4),
         (LADDER, "temperature-ladder", 4), (TWO_TEMPERATURES, "temperature-ladder", 3), (BANDIT, "bandit", 4),
-        (RESTART, "restart", 5), (BEAM, "iterate", 3), (ANNEALING, "iterate", 3),
+        (THOMPSON, "bandit", 4),
+        (RESTART, "restart", 5), (BEAM, "iterate", 3),
+        (BEAM.replace(FOUR, "nlargest(3, replies, utility)"), "beam", 7), (ANNEALING, "iterate", 3),
     ],
 )  # fmt: skip
 def test_each_form_shows_on_its_line(text: str, strategy: str, line: int) -> None:
@@ -115,13 +128,29 @@ def test_each_form_shows_on_its_line(text: str, strategy: str, line: int) -> Non
     assert label.evidence == source.splitlines()[line - 1].strip()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_line_that_is_shown_is_the_one_that_the_parser_means(end: str) -> None:
+    source = ("# a\u2028b\x0cc\x85d\n" + body(VOTE)).replace("\n", end)
+    (label,) = labels(source)
+    assert label.evidence == "return Counter(replies).most_common(1)[0][0]" and label.line == 5
+
+
 @pytest.mark.parametrize(
     ("text", "absent"),
     [
         (ANNEALING, "hill-climbing"),  # it may go down
+        (ANNEALING.replace("change > 0", "other_score > score"), "hill-climbing"),
         (GENETIC, "beam"),
+        (GENETIC.replace("key=utility)[-6:]", "key=utility, reverse=True)[:6]"), "beam"),  # two are crossed
+        (BEAM.replace("[:4]", "[:1]"), "beam"),  # one is kept
+        (
+            BEAM.replace(FOUR, "nlargest(1, replies, utility)"),
+            "beam",
+        ),
         (LADDER, "iterate"),  # every prompt is about the same program
         (LADDER, "bandit"),
+        (ONE_TEMPERATURE, "temperature-ladder"),
+        (ASKING_ONLY, "restart"),  # no whole improver: it scores nothing
         (TWO_TEMPERATURES.replace("0.2", "1.0"), "temperature-ladder"),
         ("return max(language_model.prompt('a', 'b', 3), key=len)", "best-of-n"),  # the longest is not the best
         ("# beam search, then simulated annealing with restarts\nreturn 'a genetic crossover bandit'", "genetic"),

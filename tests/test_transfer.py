@@ -22,6 +22,7 @@ from stop.ledger import LookedBefore
 from stop.run import main as run_main
 from stop.scaffold import read_scaffold
 from stop.session import begin
+from stop.show import versions_of
 from stop.transfer import main as transfer_main
 
 Transfer = Callable[..., Said]
@@ -166,6 +167,7 @@ def test_the_records_of_a_transfer_name_arms_and_scaffolds_and_are_no_versions(
     (look,) = made.settings["looks"]["test"]
     assert look["done"] and [arm["calls_of"] for arm in look["arms"]] == ["", "", "improved"]
     assert made.settings["transfer"] == {"run": "run", "version": 1, "seen": []} and made.versions.empty
+    assert made.settings["axes"]["mechanism"].startswith("none: ") and len(made.settings["axes"]) == 5
     from stop.show import main as show
 
     with pytest.raises(SystemExit):
@@ -207,6 +209,19 @@ def test_a_budget_ends_a_transfer_without_a_table_and_a_larger_one_goes_on(
     said = transfer(*command, "--budget-calls", 3)
     assert said.status == 0 and "stopped: budget_calls" in said.out and "improved_minus_seed: not measured" in said.out
     assert "improved_minus_seed: +0.1000" in transfer(*command).out
+
+
+def test_the_dry_run_counts_three_improvers_and_creates_nothing(here: Path, transfer: Transfer, tmp_path: Path) -> None:
+    said = transfer(
+        here / "run", "--to", here / "half", here / "fifth", "--repeats", 2, "--dry-run", "--out", tmp_path / "t"
+    )
+    lines = dict(line.split(": ", 1) for line in said.out.splitlines())
+    # 2 tasks, 2 improver runs each, 4 prompts of 6 replies at the most; the seed is likely to ask once
+    assert lines["calls_worst"] == str(3 * 4 * 24) and lines["calls_likely"] == str(4 * (6 + 24 + 24))
+    assert lines["improver_runs_per_task"] == "2 on test, of each of 3 improvers" and "steps" not in lines
+    assert said.status == 0 and not (tmp_path / "t").exists()
+    said = transfer(here / "run", "--to", here / "half", "--dry-run", "--budget-calls", 5, "--out", tmp_path / "t")
+    assert "calls_worst: 5\n" in said.out and "calls_likely: 5\n" in said.out
 
 
 def test_without_an_out_the_folder_is_named_after_run_tasks_version_and_seed(
@@ -297,6 +312,8 @@ def test_a_comparison_is_recorded_once_and_another_one_needs_to_be_asked_for(her
         assert session.compare(one) == made and session._meter.calls == calls > 0
         with pytest.raises(LookedBefore, match="would be another look"):
             session.compare(other)
+        with pytest.raises(LookupError, match="has no version, it compares scaffolds on test"):
+            versions_of(session.recorded)
         session.score_seed()
         with pytest.raises(LookedBefore, match="'test after step 0' would be another look"):
             session.look_at_test()

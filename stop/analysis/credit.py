@@ -13,7 +13,18 @@ from stop.analysis.edits import reverted
 from stop.analysis.gain import difference
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, ancestry, descendants, incumbent, mean_of, row, runs, utilities, versions
+from stop.analysis.recorded import (
+    Recorded,
+    ancestry,
+    descendants,
+    incumbent,
+    mean_of,
+    row,
+    runs,
+    seed_of,
+    utilities,
+    versions,
+)
 from stop.scaffold import canonical
 
 GAMMA = 0.6  # HyperAgents analysis/transfer_utils.py
@@ -44,7 +55,7 @@ def own_evidence(run: Recorded, version: int) -> Evidence:
     """
     rows = runs(run, version, "val")
     if not rows:
-        return Evidence(0.0, float(len(runs(run, versions(run)[0], "val"))))
+        return Evidence(0.0, float(len(runs(run, seed_of(run), "val"))))
     scores = [min(1.0, u) for u in utilities(rows)]
     return Evidence(math.fsum(scores), math.fsum(1.0 - s for s in scores))
 
@@ -60,11 +71,11 @@ def metaproductivity(run: Recorded, version: int) -> Measure:
     """Clade metaproductivity: how well the version and all that came from it do.
 
     Formula: CMP = S / (S + F) over the clade; given is the mean of the posterior Beta(1 + S, 1 + F) and its central
-    95 % credible interval. Range (0, 1). n: improver runs in the clade. Huxley-Goedel Machine, arXiv:2510.21614,
-    section 3 (where S and F count solved and unsolved benchmark tasks; its code adds the descendants' results to the
-    node's own list at every reading, ours does not). Scores between 0 and 1 count in parts; they spread less than
-    successes and failures would, so the interval is rather too wide. It takes improver runs as independent and blocks
-    as equally hard. Always defined: without evidence it is the prior, 1/2, and n is 0.
+    95 % credible interval. Range (0, 1). n: improver runs in the clade. So estimated in section 3 of Huxley-Goedel
+    Machine, arXiv:2510.21614 (where S and F count solved and unsolved benchmark tasks; its code adds the descendants'
+    results to the node's own list at every reading, ours does not). Scores between 0 and 1 count in parts; they spread
+    less than successes and failures would, so the interval is rather too wide. It takes improver runs as independent
+    and blocks as equally hard. Always defined: without evidence it is the prior, 1/2, and n is 0.
     """
     from scipy.special import betaincinv
 

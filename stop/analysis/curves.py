@@ -38,7 +38,8 @@ def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
 
     Definition: V(c) = meta-utility on val of the version that stood last when the units that cost c in all were over.
     cost: llm_calls (nominal, cached ones too), tokens (in and out), usd (nominal, of recorded prices), seconds (really
-    passed, of finished units, waiting for the model included). Values in [0, score_cap]. Each version keeps the value
+    passed, of finished units, waiting for the model included; of a unit that a kill cut short only those of the sitting
+    that ended it). Values in [0, score_cap]. Each version keeps the value
     of the block that it was first judged on, so V may fall, and what was kept for a high value is a little flattered:
     regression to the mean is not taken out. Source: anytime algorithms, Zilberstein, Using Anytime Algorithms in
     Intelligent Systems, AI Magazine 17(3), 1996. Not defined: no points, and why. Raises ValueError for another cost.
@@ -89,7 +90,7 @@ def area(curve: Curve, upto: float) -> Measure:
     Not defined where `upto` is not above the first point.
     """
     if not curve.points or upto <= curve.points[0].cost:
-        start = f"which starts at {curve.points[0].cost:g}" if curve.points else curve.why or "without points"
+        start = f"which starts at {curve.points[0].cost:g}" if curve.points else f"without points: {curve.why}"
         return Measure.undefined(f"no area up to {upto:g} {curve.cost} under a curve {start}")
     ends = [*curve.points[1:], Point(upto, -1, curve.points[-1].value)]
     width = upto - curve.points[0].cost
@@ -125,4 +126,4 @@ def _spent(run: Recorded, cost: str) -> tuple[dict[int, float], str]:
             found[version] = float(line.input_tokens + line.output_tokens)
         else:
             found[version] = float(line[cost])
-    return found, ""
+    return found, "" if found else "no version is finished"

@@ -28,6 +28,7 @@ from stop.analysis.recorded import (
     parents,
     row,
     runs,
+    seed_of,
     strata,
     versions,
 )
@@ -79,7 +80,7 @@ def imp_at_k(run: Recorded, k: int, split: str = "test") -> Measure:
     """
     if k < 0:
         raise ValueError(f"imp@{k}: k counts modifications, from 0")
-    ids = versions(run)
+    seed, ids = seed_of(run), versions(run)
     if k >= len(ids):
         return Measure.undefined(f"the run made {len(ids) - 1} modifications, fewer than {k}")
     shas = {_improver(run, i) for i in ids[1 : k + 1]}
@@ -87,9 +88,9 @@ def imp_at_k(run: Recorded, k: int, split: str = "test") -> Measure:
         changed = next(i for i in ids[1 : k + 1] if _improver(run, i) != _improver(run, ids[1]))
         return Measure.undefined(f"the improver changed before step {changed}: imp@k is of a frozen one")
     best = incumbents(run)[ids[k]]
-    if best == ids[0]:
+    if best == seed:
         return Measure(0.0, None, None, 0, f"no interval: none of {k} modifications was kept, so nothing changed")
-    return difference(run, best, ids[0], split)
+    return difference(run, best, seed, split)
 
 
 def multiplier(run: Recorded, version: int, split: str = "val") -> Measure:
@@ -103,12 +104,12 @@ def multiplier(run: Recorded, version: int, split: str = "val") -> Measure:
     Not defined, `undefined`, where the interval of the seed's gain holds 0 or there is none: nothing can be measured in
     units of it. A version with the seed's own text is 1 by definition. Ours; STOP plots meta-utility alone.
     """
-    ids = versions(run)
-    if row(run, version).sha == row(run, ids[0]).sha:
+    seed = seed_of(run)
+    if row(run, version).sha == row(run, seed).sha:
         n = len(runs(run, version, split))
         return Measure(1.0, 1.0, 1.0, n, "the same program as the seed: 1 by definition")
-    first, second = _side_by_side(run, version, ids[0], split)
-    for name, rows in ((version, first), (ids[0], second)):
+    first, second = _side_by_side(run, version, seed, split)
+    for name, rows in ((version, first), (seed, second)):
         if not rows:
             return Measure.undefined(f"version {name} was not scored on {split}")
         if not any(r.llm_calls for r in rows):
@@ -211,7 +212,7 @@ def _improver(run: Recorded, version: int) -> str:
     config = run.settings.get("config", {})
     parent = parents(run)[version]
     frozen = config.get("control") == "fixed-improver" or parent is None
-    return str(row(run, versions(run)[0] if frozen or parent is None else parent).sha)
+    return str(row(run, seed_of(run) if frozen or parent is None else parent).sha)
 
 
 def _side_by_side(run: Recorded, version: int, base: int, split: str) -> tuple[Rows, Rows]:

@@ -16,11 +16,11 @@ from stop.analysis.recorded import (
     kept,
     mean_of,
     runs,
+    seed_of,
     seed_on_train,
     strata,
     train_utility,
     utilities,
-    versions,
 )
 
 SPLITS = ("train", "val", "test")
@@ -79,10 +79,11 @@ def gap_trend(run: Recorded, seen: str = "train", unseen: str = "val") -> Measur
     Definition: the slope of `gap` on the rank (seed 0, first kept version 1, ...), by least squares. Units of utility
     per kept version. The interval is of the scatter of the versions' gaps around a line. n: versions, the seed
     included; those whose gap is not defined are left out and named. An interval above 0 is evidence of over-fitting or
-    of reward hacking (Gao, Schulman & Hilton, arXiv:2210.10760); one that holds 0 is no evidence of its absence.
+    of reward hacking (Gao, Schulman & Hilton, arXiv:2210.10760); one that holds 0 is no evidence of its absence. From
+    val to test the seed was not chosen and the others were, by val: that alone puts it above 0 a little too often.
     Not identified with fewer than three versions.
     """
-    ids = [versions(run)[0], *kept(run)]
+    ids = [seed_of(run), *kept(run)]
     ranks, values, missing = [], [], []
     # a seed that is not known on train shifts the gaps of all versions alike, which is nothing to a slope
     seeds = dict.fromkeys(run.outcomes.task, 0.0) | seed_on_train(run)

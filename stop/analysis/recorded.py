@@ -62,6 +62,14 @@ def versions(run: Recorded) -> list[int]:
     return sorted(int(i) for i in run.versions.id)
 
 
+def seed_of(run: Recorded) -> int:
+    """The id of the first version. Raises LookupError where none is finished, as in a transfer."""
+    ids = versions(run)
+    if not ids:
+        raise LookupError("no version is finished: there is nothing to measure")
+    return ids[0]
+
+
 def row(run: Recorded, version: int) -> Any:
     """The line of a version. Raises LookupError."""
     found = run.versions[run.versions.id == version]
@@ -103,7 +111,7 @@ def kept(run: Recorded) -> list[int]:
 
 def incumbent(run: Recorded) -> int:
     """The version that the run returns: the last that was kept and still stands, else the seed."""
-    return max(kept(run), default=versions(run)[0])
+    return max([seed_of(run), *kept(run)])
 
 
 def parents(run: Recorded) -> dict[int, int | None]:
@@ -207,9 +215,9 @@ def canonical_sha(run: Recorded, solution: str) -> str:
 def seed_on_train(run: Recorded) -> dict[str, float]:
     """Task -> the utility of its seed solution on train, where an improver looked at it.
 
-    No record says which solution is the task's seed: it is the one whose scores are `seed_utility` on every block that
-    outcomes name. A task where no such solution was measured on train, or several that differ there, is left out: one
-    block alone may not tell the seed from a program that does as well there.
+    No record says which solution is the task's seed: it is among those whose scores are `seed_utility` on every block
+    that outcomes name. A task is left out where one of these was not measured on train, or two of them differ there:
+    the blocks at hand may not tell the seed from a program that does as well on them.
     """
     measured = run.evaluations.groupby(["task", "split", "block", "sha"], sort=True).score.mean()
     known = train_utility(run)
@@ -223,7 +231,7 @@ def seed_on_train(run: Recorded) -> dict[str, float]:
                 if key[:3] == (task, b.split, b.block) and abs(score - b.seed_utility) < 1e-9
             }  # fmt: skip
             same = here if same is None else same & here
-        values = {known[task, s] for s in same or () if (task, s) in known}
-        if len(values) == 1:
-            found[str(task)] = values.pop()
+        values = {known.get((task, s)) for s in same or ()}
+        if len(values) == 1 and (value := values.pop()) is not None:
+            found[str(task)] = value
     return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stop.analysis.intervals import paired_difference
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, Rows, gains, mean_of, paired, runs, strata, versions
+from stop.analysis.recorded import Recorded, Rows, gains, mean_of, paired, runs, seed_of, strata
 
 SAME_DRAWS = ("seed", "tasks", "preset", "model")  # settings with which equal prompts get equal replies
 
@@ -34,7 +34,7 @@ def budget_curve(recorded: Sequence[Recorded], split: str = "val") -> list[Budge
     """
     found = []
     for run in recorded:
-        rows = runs(run, versions(run)[0], split)
+        rows = runs(run, seed_of(run), split)
         if rows:
             calls = mean_of(rows, [float(r.llm_calls) for r in rows]).mean
             found.append(Budgeted(calls, Measure.of(mean_of(rows, gains(rows))), run))
@@ -62,7 +62,7 @@ def beside(run: Recorded, version: int, reference: Sequence[Recorded], split: st
     below = [one for one in budget_curve(reference, split) if one.llm_calls <= calls]
     if not below:
         return Measure.undefined(f"no reference at or below {calls:g} calls per improver run on {split}", len(rows))
-    other = runs(below[-1].run, versions(below[-1].run)[0], split)
+    other = runs(below[-1].run, seed_of(below[-1].run), split)
     return _difference(rows, other, _same_draws(run, below[-1].run))
 
 

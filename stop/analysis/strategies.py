@@ -24,6 +24,7 @@ The names are those of STOP, arXiv:2310.02304, section 5 and its figure of strat
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ from stop.syntax import parse
 INITIAL, UTILITY, _ = PARAMETERS
 PROMPTS = {"prompt": 3, "batch_prompt": 2}  # and where the temperature stands among their arguments
 RANDOM = ("random", "uniform")
+_NEW_LINE = re.compile("\r\n|\r|\n")  # what the parser counts; str.splitlines knows more
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Loop = ast.For | ast.While
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp)
@@ -59,7 +61,7 @@ def labels(source: str) -> list[Label]:
             first[strategy] = min(line, first.get(strategy, line))
     if "genetic" in first:
         first.pop("beam", None)
-    lines = source.splitlines()
+    lines = _NEW_LINE.split(source)
     found = [Label(strategy, line, lines[line - 1].strip()) for strategy, line in first.items()]
     return sorted(found, key=lambda label: (label.line, label.strategy))
 

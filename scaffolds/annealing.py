@@ -1,6 +1,6 @@
 """Simulated annealing: at first a worse program may take the place of a better one, later hardly ever.
 
-Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), which gives no parameters. The rule is Metropolis's, exp(change /
+Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), whose repository has none. The rule is Metropolis's, exp(change /
 heat); the heat falls by a constant factor (Kirkpatrick, Gelatt & Vecchi, Optimization by simulated annealing, Science
 220 (1983), 671-680). Start and factor are ours, for scores in [0, 1]: after 24 programs the heat is below 0.01.
 """

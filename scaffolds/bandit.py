@@ -1,6 +1,6 @@
 """A multi-armed bandit over prompts: ask more often in the words that have found something better.
 
-Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), which gives no parameters. The rule is UCB1 (Auer, Cesa-Bianchi &
+Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), whose repository has none. The rule is UCB1 (Auer, Cesa-Bianchi &
 Fischer, Finite-time analysis of the multiarmed bandit problem, Machine Learning 47 (2002), 235-256, Figure 1): the arm
 with the highest mean reward + sqrt(2 ln(all pulls) / its pulls). A reward is 1 for a program that is better than the
 best so far, else 0. A pull counts as soon as it is asked, for the replies to one prompt come together.

@@ -1,6 +1,6 @@
 """Beam search: keep the three best programs, and ask about each of them.
 
-Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), which gives no parameters. The width is ours: with six replies to
+Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), whose repository has none. The width is ours: with six replies to
 a prompt it makes two children of each program, and the search is as deep as the budget has prompts. Parents compete
 with their children, so that nothing good is lost.
 """

@@ -1,6 +1,6 @@
 """A genetic algorithm: programs that score well become parents, and the model crosses two of them.
 
-Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), which gives no parameters: population, elite and selection are
+Found by GPT-4 in STOP (arXiv:2310.02304, Figure 1), whose repository has none: population, elite and selection are
 ours. A parent is the better of two that are drawn at random (a tournament; Eiben & Smith, Introduction to Evolutionary
 Computing, 2nd edition, section 5.2); the elite survives from one generation to the next, all others are replaced.
 """

@@ -2,7 +2,7 @@
 
 Of the answers to one prompt the best is taken (steepest ascent); one that scores the same is taken too (a sideways
 move), so that a plateau can be crossed. Russell & Norvig, Artificial Intelligence: A Modern Approach, 4th edition,
-section 4.1.1. The question is the seed's: best_of_n differs only in the program that is asked about.
+section 4.1.1. The question is the seed's, as in best_of_n: what differs is the program that it is about.
 """
 
 from helpers import extract_code

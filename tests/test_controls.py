@@ -19,7 +19,7 @@ from stop.improve import Arm
 from stop.scaffold import Scaffold, canonical, read_scaffold
 from stop.session import begin
 
-SHIPPED = ("seed", "best_of_n", "choose", "ideas", "one_line", "repair")
+SHIPPED = sorted(path.stem for path in (Path(__file__).parent.parent / "scaffolds").glob("*.py"))
 DRAW = Draw(0, "propose", step=1)
 MODELLESS = ("identity", "rename", "reword")
 ANY_SCAFFOLD = (*MODELLESS, "best-of-n", "fixed-improver", "random-parent")

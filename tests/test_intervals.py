@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stop.analysis.intervals import Estimate, holm, paired_difference, share_interval, stratified_mean
+from stop.analysis.intervals import Estimate, Median, holm, median, paired_difference, share_interval, stratified_mean
 
 VALUES = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=2, max_size=6)
 anything = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
@@ -133,3 +133,33 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(values: list[float]) 
     assert all(p <= a <= 1 for p, a in zip(values, adjusted, strict=True))
     order = sorted(range(len(values)), key=lambda i: values[i])
     assert [adjusted[i] for i in order] == sorted(adjusted)
+
+
+def test_the_interval_of_a_median_lies_between_the_order_statistics_of_the_tables() -> None:
+    # Bin(10, 1/2): P(0) + P(1) = 11/1024 on either side, so the 2nd and the 9th value; with P(2) it would be 56/1024
+    found = median([7, 1, 10, 3, 9, 2, 8, 5, 4, 6])
+    assert (found.value, found.interval) == (5.5, (2, 9)) and found.coverage == pytest.approx(1 - 22 / 1024)
+    assert median(range(20)).interval == (5, 14)  # the 6th and the 15th: 0.9586
+    assert median(range(25)).interval == (7, 17)  # the 8th and the 18th: 0.9567
+
+
+def test_five_values_are_too_few_for_an_interval_of_a_median_and_six_are_enough() -> None:
+    assert median([5, 1, 2, 3, 4]) == Median(3, 5, None, None)
+    found = median([6, 5, 1, 2, 3, 4])
+    assert found.interval == (1, 6) and found.coverage == pytest.approx(1 - 2 / 64)
+    assert median([1.0]).interval is None
+
+
+def test_the_interval_of_a_median_covers_as_often_as_it_says() -> None:
+    """Every order of ten coins that fall above or below the true median, each equally likely."""
+    hits = 0
+    for coins in range(2**10):
+        low, high = median([1 if coins >> i & 1 else -1 for i in range(10)]).interval or (1, -1)
+        hits += low <= 0 <= high
+    assert hits / 2**10 == median(range(10)).coverage
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan]])
+def test_there_is_no_median_of_nothing_or_of_what_is_no_number(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="no median"):
+        median(values)

@@ -1,4 +1,5 @@
-"""How sure a mean is: stratified means, paired differences, t intervals, several tests at once. Pure.
+"""How sure a mean or a median is: stratified means, paired differences, t intervals, order statistics, several tests
+at once. Pure.
 
 The unit of evidence is one improver run; strata are tasks, and all tasks weigh the same. An interval speaks of other
 draws on these tasks and this block of instances, not of other tasks or instances.
@@ -99,6 +100,33 @@ def paired_difference(first: Mapping[str, Sequence[float]], second: Mapping[str,
 def _minus(a: float, b: float) -> float:
     """a - b, and 0.0 where they differ by rounding alone."""
     return 0.0 if math.isclose(a, b, rel_tol=ROUNDING) else a - b
+
+
+@dataclass(frozen=True)
+class Median:
+    """A median and, where there are values enough, an interval that assumes nothing of their distribution."""
+
+    value: float
+    n: int
+    interval: tuple[float, float] | None  # two of the values
+    coverage: float | None  # with which the interval holds the true median, at least; None where there is none
+
+
+def median(values: Sequence[float], confidence: float = 0.95) -> Median:
+    """The median, and the shortest interval between order statistics that are as far from either end.
+
+    values: (n,), independent, n >= 1. From the k-th smallest to the k-th largest it covers with probability
+    1 - 2 P(Bin(n, 1/2) < k) or more, whatever the distribution; k is the largest with a coverage of at least
+    `confidence`, in (0, 1). At 0.95 that takes n >= 6. David & Nagaraja, Order Statistics, 3rd edition, section 7.1.
+    Raises ValueError for no values, or one that is not finite.
+    """
+    if not values or not all(map(math.isfinite, values)):
+        raise ValueError(f"no median of {list(values)}: give finite values, at least one")
+    n, ordered, k, outside = len(values), sorted(values), 0, 0.0
+    while 2 * k < n - 1 and (more := outside + 2 * math.comb(n, k) / 2**n) <= 1.0 - confidence:
+        k, outside = k + 1, more
+    middle = statistics.median(ordered)
+    return Median(middle, n, (ordered[k - 1], ordered[n - k]), 1.0 - outside) if k else Median(middle, n, None, None)
 
 
 def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -12,6 +12,7 @@ something else later than when it was filled; here the grid is laid out anew ove
 A program that scores 0 is no parent while there is a better one; in OpenEvolve it can be (its issue 70).
 """
 
+import functools
 import random
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,7 @@ def diversity(text, others):
     return sum(found) / max(1, len(found))
 
 
+@functools.cache
 def distance(one, other):
     """Between two texts: characters, lines, and characters that only one of them has."""
     lines = abs(one.count("\n") - other.count("\n"))

@@ -8,7 +8,7 @@ from 100,000 resamples.
 
 It searches whatever `utility` scores: solvers, `solve(question, language_model)`, where a task asks for them, but any
 program will do. Scaled: the archive begins with the given program; as many generations run side by side as a prompt has
-replies, a prompt is one step of each, and when none is left each is measured as it is; 1,000 resamples; the 8 best of
+replies, a prompt is one step of each, and when none is left each is measured as it is; 300 resamples; the 8 best of
 the archive are shown. In ADAS an empty reply ends the generation (`n -= 1` does not bring it back), empty fields count
 as wrong answers, and what is reported is the best on test; here the step is asked for again, nothing empty is measured,
 and the result is the best on train. What raises on some instances is debugged, but its score is not lost either.
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from helpers import extract_code
 
 REFLEXIONS, DEBUGS, FAILED = 2, 3, 0.01
-RESAMPLES, SHOWN = 1000, 8
+RESAMPLES, SHOWN = 300, 8
 
 
 @dataclass
@@ -43,13 +43,9 @@ class Chain:
 
     def question(self, archive, task):
         """What is asked next."""
-        if not self.text:
-            return proposal(archive, task)
-        return (
-            repair(self.text, self.errors[-1], task)
-            if self.errors
-            else reflexion(self.text, self.passes, archive, task)
-        )
+        if self.errors:
+            return repair(self.text, self.errors[-1], task)
+        return reflexion(self.text, self.passes, archive, task) if self.text else proposal(archive, task)
 
 
 def improve_algorithm(initial_solution, utility, language_model):

@@ -70,8 +70,8 @@ def fronts(rows):
 
     rows: the scores of each, instance by instance, 0.0 for what is missing. Of two that are alike the elder stays.
     """
-    columns = list(zip_longest(*rows, fillvalue=0.0))
-    best = [{i for i, score in enumerate(column) if score == max(column)} for column in columns]
+    columns = [(column, max(column)) for column in zip_longest(*rows, fillvalue=0.0)]
+    best = [{i for i, score in enumerate(column) if score == highest} for column, highest in columns]
     left = set(range(len(rows)))
     for i in sorted(left, key=lambda i: (sum(rows[i]), -i)):
         if all(len(front & left) > 1 for front in best if i in front):
@@ -116,7 +116,8 @@ def functions(program):
         nodes = [node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)]
     except (SyntaxError, ValueError):
         return {}
-    return {node.name: ast.get_source_segment(program, node) for node in nodes}
+    lines = program.split("\n")  # ast.get_source_segment splits the text anew for every function
+    return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes}
 
 
 EXPERTISE = "You are an experienced programmer and researcher. You learn from what went wrong."

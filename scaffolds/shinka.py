@@ -74,15 +74,15 @@ def normalised(source):
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return None
-    names = {}
-    for node in ast.walk(tree):
+    names, nodes = {}, list(ast.walk(tree))
+    for node in nodes:
         bound = node.arg if isinstance(node, ast.arg) else getattr(node, "id", None)
         if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
             names.setdefault(bound, f"v{len(names)}")
         holder = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if holder and len(node.body) > 1 and ast.get_docstring(node) is not None:
             del node.body[0]
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name):
             node.id = names.get(node.id, node.id)
         elif isinstance(node, ast.arg | ast.keyword):

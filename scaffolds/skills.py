@@ -10,6 +10,7 @@ words that skill and task share; theirs is by embedding. The library is empty un
 """
 
 import ast
+import functools
 import random
 import re
 
@@ -54,13 +55,9 @@ def library_of(program):
 
 
 def library_node(program):
-    try:
-        tree = ast.parse(program)
-    except (SyntaxError, ValueError):
-        return None
-    assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
+    assigned = [node for node in parsed(program).body if isinstance(node, ast.Assign)]
     found = [node.value for node in assigned if [getattr(t, "id", "") for t in node.targets] == ["LIBRARY"]]
-    return found[-1] if found and isinstance(found[-1].value, str) else None
+    return found[-1] if found and isinstance(getattr(found[-1], "value", None), str) else None
 
 
 def stored(program, skills):
@@ -72,13 +69,20 @@ def stored(program, skills):
     return "\n".join(lines)
 
 
-def functions(program):
-    """The source of each of its functions, by name; none if it does not parse."""
+@functools.cache
+def parsed(program):
+    """The tree of a program; an empty one if it does not parse."""
     try:
-        nodes = [node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)]
+        return ast.parse(program)
     except (SyntaxError, ValueError):
-        return {}
-    return {node.name: ast.get_source_segment(program, node) for node in nodes}
+        return ast.parse("")
+
+
+def functions(program):
+    """The source of each of its functions, by name."""
+    nodes = [node for node in parsed(program).body if isinstance(node, ast.FunctionDef)]
+    lines = program.split("\n")  # ast.get_source_segment splits the text anew for every function
+    return {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes}
 
 
 def fitting(skills, task):
@@ -92,13 +96,8 @@ def fitting(skills, task):
 def linked(program, skills):
     """The program behind the skills that it calls and does not define, and those that these call."""
     while True:
-        try:
-            tree = ast.parse(program)
-        except (SyntaxError, ValueError):
-            return program
-        called = {
-            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
+        calls = [node.func for node in ast.walk(parsed(program)) if isinstance(node, ast.Call)]
+        called = {function.id for function in calls if isinstance(function, ast.Name)}
         missing = [name for name in skills if name in called and name not in functions(program)]
         if not missing:
             return program

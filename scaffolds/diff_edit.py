@@ -17,7 +17,7 @@ from collections import Counter
 
 from helpers import apply_diff, extract_code
 
-LIKENESS, PLACES = 0.8, 8
+LIKENESS, PLACES = 0.8, 3
 BLOCK = re.compile(r"^<{5,9} ?SEARCH[^\n]*\n(.*?)^={5,9} *\n(.*?)^>{5,9} ?REPLACE", re.MULTILINE | re.DOTALL)
 
 
@@ -94,18 +94,26 @@ def place_of(lines, wanted):
     Only places where some line is the same but for indentation are compared, or else where the longest has one like it.
     """
     bare, searched = [line.strip() for line in lines], [line.strip() for line in wanted]
-    votes = Counter(i - j for j, line in enumerate(searched) for i, other in enumerate(bare) if line and line == other)
+    places = {}
+    for i, line in enumerate(bare):
+        places.setdefault(line, []).append(i)
+    votes = Counter(i - j for j, line in enumerate(searched) if line for i in places.get(line, []))
     if not votes:
         longest = max(searched, key=len)
         like = difflib.get_close_matches(longest, bare, n=PLACES, cutoff=LIKENESS)
         votes = Counter(bare.index(line) - searched.index(longest) for line in like)
-    starts = [start for start, _ in votes.most_common(PLACES) if 0 <= start <= len(lines) - len(wanted)]
-    found = [
-        (difflib.SequenceMatcher(None, "\n".join(bare[i : i + len(wanted)]), "\n".join(searched)).ratio(), -i)
-        for i in starts
-    ]
-    likeness, start = max(found, default=(0.0, 0))
-    return -start if likeness >= LIKENESS else None
+    likely = sorted((-count, start) for start, count in votes.items() if 0 <= start <= len(lines) - len(wanted))
+    found = [(likeness(bare[i : i + len(wanted)], searched), -i) for _, i in likely[:PLACES]]
+    highest, start = max(found, default=(0.0, 0))
+    return -start if highest >= LIKENESS else None
+
+
+def likeness(lines, others):
+    """The share of their characters, in [0, 1], that as many lines have in common with others, line by line."""
+    pairs = [(one, other) for one, other in zip(lines, others, strict=True) if one or other]
+    alike = [1.0 if one == other else difflib.SequenceMatcher(None, one, other, False).ratio() for one, other in pairs]
+    sizes = [len(one) + len(other) for one, other in pairs]
+    return sum(share * size for share, size in zip(alike, sizes, strict=True)) / max(1, sum(sizes))
 
 
 def indent_of(line):
@@ -114,7 +122,7 @@ def indent_of(line):
 
 def shifted(line, by):
     """The line indented by so much more; by less, as far as it is indented, if negative."""
-    return " " * (indent_of(line) + by) + line.lstrip() if line.strip() else line
+    return " " * (indent_of(line) + by) + line.lstrip() if by and line.strip() else line
 
 
 EXPERTISE = "You are an experienced programmer and researcher. You make good programs better by small, exact edits."

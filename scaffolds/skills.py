@@ -89,8 +89,8 @@ def fitting(skills, task):
     """The skills that share most words with the task, at most five; of equals the ones written last."""
     words = set(re.findall(r"[a-z]{4,}", task.lower()))
     fit = {name: len(words & set(re.findall(r"[a-z]{4,}", source.lower()))) for name, source in skills.items()}
-    last_first = list(skills)[::-1]
-    return {name: skills[name] for name in sorted(last_first, key=lambda name: -fit[name])[:SHOWN]}
+    ranked = sorted((-fit[name], -number, name) for number, name in enumerate(skills))
+    return {name: skills[name] for _, _, name in ranked[:SHOWN]}
 
 
 def linked(program, skills):
@@ -126,5 +126,6 @@ def skill_question(scaffold, task):
         f"{written}This is how an improver of programs is scored:\n\n{task}\n\n"
         f"The improver, which shows its programs' authors the functions in LIBRARY:\n\n```python\n{scaffold}\n```\n\n"
         "Write one function for LIBRARY that many programs of such tasks could call, general and short, or a better "
-        "one in place of one above, under its name. Give only the function in one fenced block."
+        "one in place of one above, under its name; it imports inside what it needs. Give only the function in one "
+        "fenced block."
     )

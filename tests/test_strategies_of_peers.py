@@ -481,6 +481,12 @@ def test_edits_build_on_one_another(told: Callable[..., Told]) -> None:
     assert told("diff_edit", "0.1, 0.2", *[first] * 6, *[then] * 18).made.text == "0.3, 0.9"
 
 
+def test_likeness_is_worked_out_line_by_line(scaffold: Callable) -> None:
+    likeness = scaffold("diff_edit").likeness
+    assert likeness(["abcd", "xy", ""], ["abcd", "xz", ""]) == pytest.approx((8 * 1 + 4 * 0.5) / 12)
+    assert likeness(["x" * 500 + "y"], ["x" * 500 + "z"]) == pytest.approx(500 / 501)  # no letter is too frequent
+
+
 def test_a_long_program_is_searched_in_a_fraction_of_the_time_that_a_scaffold_has(
     sandbox: Sandbox,
 ) -> None:

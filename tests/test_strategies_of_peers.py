@@ -177,9 +177,10 @@ def test_only_cousins_are_merged_and_none_that_fell_behind_their_ancestor(scaffo
 
 
 def test_a_child_is_judged_on_all_instances_not_on_the_three_it_was_shown(told: Callable[..., Told]) -> None:
-    """GEPA: strict > on a minibatch of 3. Better on one of six by 0.6, worse on three by 0.1 each: better in all."""
-    ran = told("reflect", "0.5, 0.5, 0.5, 0.5, 0.5, 0.5", fenced("0.4, 0.4, 0.4, 0.5, 0.5, 1.1"))
-    assert ran.made.text == "0.4, 0.4, 0.4, 0.5, 0.5, 1.1"
+    """GEPA: strict > on a minibatch of 3. Here the child is worse on each of those, better on one, and better in all."""
+    child = "1.8, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4"
+    ran = told("reflect", "0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5", fenced(child))
+    assert ran.asked[0].message.count("score 0.5000") == 3 and ran.made.text == child
 
 
 def test_a_program_that_is_best_on_one_instance_alone_is_built_on(told: Callable[..., Told]) -> None:

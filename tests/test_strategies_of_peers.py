@@ -177,7 +177,7 @@ def test_only_cousins_are_merged_and_none_that_fell_behind_their_ancestor(scaffo
 
 
 def test_a_child_is_judged_on_all_instances_not_on_the_three_it_was_shown(told: Callable[..., Told]) -> None:
-    """GEPA: strict > on a minibatch of 3. Here the child is worse on each of those, better on one, and better in all."""
+    """GEPA: strict > on a minibatch of 3. The child is worse on the three, better on another, and better in all."""
     child = "1.8, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4"
     ran = told("reflect", "0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5", fenced(child))
     assert ran.asked[0].message.count("score 0.5000") == 3 and ran.made.text == child

@@ -16,7 +16,7 @@ from stop.settings import watched
 LIKELY_SHARE = 0.15  # of the worst case: improvers that use their whole budget are rare (seen on seeds from 1000 up)
 CPU_SECONDS_PER_CALL = 0.005  # seen with the tasks of the set quick
 BYTES_PER_TOKEN = 4  # likely, of English and Python
-PROMPT_BYTES = 1200  # of what scaffolds say around the program and what it is for; the longest that comes with stop
+PROMPT_BYTES = 1200  # of what scaffolds say around one program and what it is for; those with an archive show more
 LIKELY_REPLY_TOKENS = 700  # a short program with a sentence before it
 
 

@@ -42,6 +42,25 @@ def test_a_change_is_applied_where_its_lines_stand(diff: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "old", "changed"),
+    [
+        ("a = 1\nb = 2", "b = 2", "a = 1\nx"),  # no line break at the end
+        ("a = 1\nb = 2\n", "a = 1\nb = 2", "x\n"),
+        ("", "", "x\n"),
+        ("a = 1\n", "", "a = 1\nx\n"),
+    ],
+)
+def test_the_first_and_the_last_line_can_be_changed_and_lines_added(source: str, old: str, changed: str) -> None:
+    assert helpers.apply_diff(source, f"<<<<<<< SEARCH\n{old}\n=======\nx\n>>>>>>> REPLACE") == changed
+
+
+def test_a_part_of_a_line_is_no_line() -> None:
+    """`return 2` also stands behind four blanks: what it became would stand there too, and the next line behind it."""
+    with pytest.raises(ValueError, match="no such lines"):
+        helpers.apply_diff(SOURCE, BLOCK.replace("    return 2", "return 2"))
+
+
+@pytest.mark.parametrize(
     ("diff", "said"),
     [
         ("nothing", "no change found"),

@@ -94,17 +94,17 @@ def apply_diff(source: str, diff: str) -> str:
 
 
 def _apply_blocks(source: str, diff: str) -> str:
+    end = "\n" if source and not source.endswith("\n") else ""
+    text = "\n" + source + end  # so that whole lines stand between line breaks, the first and the last ones too
     for number, (old, new) in enumerate(_blocks(diff), start=1):
         if not old.strip():
-            source = source + new if source.endswith("\n") or not source else source + "\n" + new
-        elif source.count(old) >= 1:
-            source = source.replace(old, new, 1)
-        elif source.endswith(old.rstrip("\n")):
-            source = source[: len(source) - len(old.rstrip("\n"))] + new.rstrip("\n")
+            text += new
+        elif "\n" + old in text:
+            text = text.replace("\n" + old, "\n" + new, 1)
         else:
             first = next(line for line in old.splitlines() if line.strip())
             raise ValueError(f"change {number} does not apply: the source has no such lines (first: {first.strip()!r})")
-    return source
+    return text[1:].removesuffix(end)
 
 
 def _blocks(diff: str) -> list[tuple[str, str]]:

@@ -205,8 +205,8 @@ def begin(
 
     cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
     looked at although it was before, as with --look-again.
-    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadFolder, CannotWrite, SandboxError: one
-    clear line.
+    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadPolicy, BadFolder, CannotWrite,
+    SandboxError: one clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))

@@ -71,6 +71,13 @@ class Policy:
         """The chance of each candidate to be measured further first; {}: none is, any more."""
         return {}
 
+    def most_further(self, steps: int, tasks: int, trials: int) -> int:
+        """The most improver runs in which versions are measured further in so many steps.
+
+        trials: improver runs that a version has from its birth, at the least.
+        """
+        return 0
+
     def told(self, state: State) -> Record:
         """What a record needs beside the chance of the one that was chosen."""
         return {}
@@ -225,6 +232,11 @@ class Hgm(Policy):
         if not tasks or trials**self.alpha >= len(others):
             return {}
         return thompson({v.id: own[v.id] for v in state.candidates})
+
+    def most_further(self, steps: int, tasks: int, trials: int) -> int:
+        """What N lacks before the last step: the more versions, the more it lacks for each."""
+        others = max(0, steps - 1)
+        return tasks * math.ceil(max(0.0, others ** (1.0 / self.alpha) - trials * others) / tasks)
 
 
 @dataclass(frozen=True)

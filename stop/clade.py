@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 TAIL = 1e-14  # chance of a draw outside the range that is integrated over
 POINTS_PER_SPREAD = 4  # of the narrowest posterior, in log odds
@@ -73,7 +74,7 @@ def thompson(evidence: Mapping[int, Evidence]) -> dict[int, float]:
     smooth and falls off exponentially at both ends: errors are below 1e-10. Raises ValueError without a version.
     """
     import numpy as np
-    from scipy.special import betainc, betaincinv, betaln, expit
+    from scipy.special import betaincinv, betaln, expit
 
     if not evidence:
         raise ValueError("Thompson sampling needs a version")
@@ -83,10 +84,19 @@ def thompson(evidence: Mapping[int, Evidence]) -> dict[int, float]:
     step = np.sqrt(1.0 / a + 1.0 / b).min() / POINTS_PER_SPREAD
     odds = np.linspace(first, last, 2 + int((last - first) / step))
     a, b, x, rest = a[:, None], b[:, None], expit(odds), expit(-odds)
-    below = np.where(x < 0.5, betainc(a, b, x), 1.0 - betainc(b, a, rest))
+    below = _below(a, b, x, rest)
     density = np.exp(a * np.log(x) + b * np.log(rest) - betaln(a, b))
     before, behind = np.ones_like(below), np.ones_like(below)
     before[1:] = np.cumprod(below[:-1], axis=0)
     behind[:-1] = np.cumprod(below[:0:-1], axis=0)[::-1]
     found = (density * before * behind).sum(axis=1)
     return dict(zip(evidence, map(float, found / found.sum()), strict=True))
+
+
+def _below(a: Any, b: Any, x: Any, rest: Any) -> Any:
+    """(versions, points): the distribution functions at x; rest: 1 - x, which keeps its digits near 1."""
+    import numpy as np
+    from scipy.special import betainc
+
+    middle = int(np.searchsorted(x, 0.5))
+    return np.hstack([betainc(a, b, x[:middle]), 1.0 - betainc(b, a, rest[middle:])])

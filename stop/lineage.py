@@ -75,8 +75,8 @@ class ImproverRun:
         return cls(**{name: row[name] for name in names}, spent=Spent.of(row))
 
     def _row(self) -> Record:
-        row = asdict(self)
-        return row | row.pop("spent")
+        row = {**vars(self), "counts": dict(self.counts)}
+        return row | vars(row.pop("spent"))
 
 
 @dataclass(frozen=True)

@@ -111,14 +111,16 @@ class Simulated:
         return self.nature[version].runs(range(REPEATS), self._rng)
 
     def _measured(self, budget: int) -> bool:
-        """Measures versions further as long as the policy asks for it; whether the budget allows a step after it."""
+        """Measures versions further as long as the policy asks for it, unless the budget would not allow a step then."""
         done = 0
         while (version := self._policy.measure(self.lineage, self._seed, done)) is not None:
+            if self.improver_runs + len(TASKS) > budget:
+                return False
             runs = self.nature[version.id].runs([self.lineage.repeats_measured(version.id)], self._rng)
             rows = [r.record(version=version.id, split="val", block=MEASURED_BLOCK, unit="") for r in runs]
             self.lineage = self.lineage.measured(rows)
             self.improver_runs, done = self.improver_runs + len(runs), done + 1
-        return self.improver_runs <= budget
+        return True
 
     def _record(
         self, parent: int | None, status: str, child: Sequence[ImproverRun], rival: Sequence[ImproverRun]

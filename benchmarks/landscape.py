@@ -111,7 +111,7 @@ class Simulated:
         return self.nature[version].runs(range(REPEATS), self._rng)
 
     def _measured(self, budget: int) -> bool:
-        """Measures versions further as long as the policy asks for it, unless the budget would not allow a step then."""
+        """Measures versions further as the policy asks; whether the budget allows a step after that."""
         done = 0
         while (version := self._policy.measure(self.lineage, self._seed, done)) is not None:
             if self.improver_runs + len(TASKS) > budget:

@@ -20,7 +20,7 @@ from stop.choose import Policy
 from stop.controls import arm_of, improver_of, policy_of, written
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
-from stop.lineage import MEASURED_BLOCK, Decision, ImproverRun, Lineage, Score, Spent, Version
+from stop.lineage import MEASURED_BLOCK, Decision, ImproverRun, Score, Spent, Version
 from stop.meta import FRESH_BLOCKS, Bench, Exam, MetaUtility
 from stop.noise import Floor, by_task
 from stop.rewrite import Handles, Rewritten
@@ -229,7 +229,7 @@ class Recursion:
         """What versions are measured further before the policy chooses, and what that cost."""
         found: list[Record] = []
         spent = Spent()
-        lineage: Lineage = self._ledger.lineage
+        lineage = self._ledger.lineage
         done = 0
         while (version := policy.measure(lineage, self._config.seed, done)) is not None:
             exam = Exam("val", "val", MEASURED_BLOCK, repeats=1, first=lineage.repeats_measured(version.id))

@@ -16,6 +16,7 @@ LEAST_SHARE = 1e-9  # of a level or a difference: below it, numbers of repeats a
 CONTROLS = (
     "identity", "rename", "reword", "best-of-n", "fixed-improver", "random-parent", "no-history", "mutation"
 )  # fmt: skip
+POLICIES = ("chain", "best", "random", "dgm", "hyper", "hgm", "pareto", "islands")
 SANDBOX = ("auto", "landlock", "strict", "bwrap")
 LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
     "--cluster": "work runs on this machine; --workers works",
@@ -120,6 +121,16 @@ def choice(name: str, choices: Sequence[str], later: Sequence[str] = ()) -> Any:
     return convert
 
 
+def named(name: str, choices: Sequence[str]) -> Any:
+    """One of the choices, and perhaps more behind a colon, which is checked later; for argparse."""
+
+    def convert(text: str) -> str:
+        choice(name, choices)(text.partition(":")[0])
+        return text
+
+    return convert
+
+
 def run_parser() -> Parser:
     """The options of stop.run. Defaults that belong to a run are those of RunConfig."""
     p = Parser(
@@ -146,7 +157,9 @@ def _add_what_is_run(add: Any) -> None:
     add("--base-url", default="", metavar="URL", help="the model's server, for anthropic/, openai/ and dspy/ models")
     add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
     add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
-    add("--policy", default="chain", type=choice("policy", ["chain"]), help="the next parent (default: chain)")
+    what = f"how the next parent is chosen: {', '.join(POLICIES)}, or NAME:KEY=VALUE,... for other numbers than the "
+    what += "published ones, as hgm:alpha=0.8 (default: chain; docs/architecture.md has them all)"
+    add("--policy", default="chain", type=named("policy", POLICIES), metavar="NAME", help=what)
     what = "a control: the run without the thing under test, at an equal number of calls: " + ", ".join(CONTROLS)
     add("--control", type=choice("control", CONTROLS), metavar="ARM", help=what)
     what = "with --control: take settings and the number of calls from the finished run in this folder (default: 8000 "

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stop.draw import Draw, drawn_index
+from stop.choose import Policy, Random, Shares, State, policy
+from stop.draw import Draw
 from stop.lineage import Lineage, Version
 from stop.scaffold import ENTRY, PARAMETERS, Scaffold
 from stop.settings import RunConfig
@@ -47,25 +48,37 @@ class Control:
     also_tested: tuple[int, ...] = ()  # versions that are looked at on test beside the first and the current
 
 
-def parent_of(config: RunConfig, lineage: Lineage, step: int, policy: Callable[[Lineage], Version]) -> Version:
-    """Whose text a step rewrites."""
-    how = arm_of(config).parent
-    if how == "seed":
-        return lineage.versions[0]
-    if how == "random":
-        runnable = lineage.runnable()
-        return runnable[drawn_index("parent", config.seed, step, among=len(runnable))]
-    return policy(lineage)
+def policy_of(config: RunConfig) -> Policy:
+    """How the version is chosen whose text a step rewrites. Raises BadPolicy."""
+    own = policy(config.policy)
+    return {"policy": own, "seed": _Seed(), "random": _Unselected(own)}[arm_of(config).parent]
+
+
+class _Seed(Policy):
+    """Always the first version."""
+
+    recorded = False
+
+    def candidates(self, lineage: Lineage) -> Sequence[Version]:
+        return lineage.versions[:1]
+
+    def shares(self, state: State) -> Shares:
+        return {0: 1.0}
+
+
+@dataclass(frozen=True)
+class _Unselected(Random):
+    """Any candidate of another policy, uniformly."""
+
+    policy: Policy
+
+    def candidates(self, lineage: Lineage) -> Sequence[Version]:
+        return self.policy.candidates(lineage)
 
 
 def improver_of(config: RunConfig, lineage: Lineage, parent: Version) -> Version:
     """Whose code does it."""
     return lineage.versions[0] if arm_of(config).improver == "seed" else parent
-
-
-def rival_of(config: RunConfig, lineage: Lineage, parent: Version) -> Version:
-    """What a child must beat: of the recursion its parent; of a control the version in whose place it would come."""
-    return lineage.current() if config.control else parent
 
 
 def written(config: RunConfig, source: str, step: int) -> str | None:
@@ -75,7 +88,11 @@ def written(config: RunConfig, source: str, step: int) -> str | None:
 
 
 def check_control(config: RunConfig, scaffold: Scaffold) -> None:
-    """Raises BadControl where there is nothing to take away. A run that is no control passes."""
+    """Raises BadControl where there is nothing to take away, BadPolicy for a policy that is none.
+
+    A run that is no control passes.
+    """
+    policy_of(config)
     refusals = {"rename": _no_names, "reword": _no_prompt, "no-history": _no_history}
     if config.control not in (*ARMS, ""):
         raise BadControl(f"no control {config.control!r}; found: {', '.join(ARMS)}.")
@@ -88,6 +105,8 @@ def as_control(config: RunConfig, arm: str, *, calls: int, steps: int) -> RunCon
     """Those settings as this control of them. Raises BadControl if the arm would change nothing."""
     if arm == "mutation" and config.model.partition(":")[0] == "mutation":
         raise BadControl(f"--control mutation: the model is {config.model!r} as it is. Give --model, or another arm.")
+    if arm == "random-parent" and config.policy == "random":
+        raise BadControl("--control random-parent: the policy is 'random' as it is. Give --policy, or another arm.")
     if arm == "mutation":
         config = replace(config, model="mutation", base_url="")
     return replace(config, control=arm, search_calls=calls, generations=steps)
@@ -199,7 +218,9 @@ ARMS: Mapping[str, Control] = {
         parent="seed", writes=_first_whole_budget, also_tested=(1,),
     ),
     "fixed-improver": Control("a better improver: the seed's code rewrites the current version", improver="seed"),
-    "random-parent": Control("selection of the parent: any version that runs, uniformly", parent="random"),
+    "random-parent": Control(
+        "selection of the parent: any that the policy could choose, uniformly", parent="random"
+    ),
     "no-history": Control("feedback: utility.report gives the score alone"),
     "mutation": Control("a language model: the model is mutation"),
 }  # fmt: skip

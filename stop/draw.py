@@ -47,9 +47,14 @@ def program_draw(seed: int, rollout: int | None, occurrence: int) -> str:
     return _digest("program", seed, rollout, occurrence)[:32]
 
 
-def drawn_index(what: str, run_seed: int, step: int, *, among: int) -> int:
-    """A choice of the host's own, uniform over 0 .. among - 1."""
-    return int(_digest(what, run_seed, step), 16) % among
+def drawn_index(what: str, run_seed: int, *of: int, among: int) -> int:
+    """A choice of the host's own, uniform over 0 .. among - 1. of: the step, and what else tells one from the next."""
+    return int(_digest(what, run_seed, *of), 16) % among
+
+
+def drawn_share(what: str, run_seed: int, *of: int) -> float:
+    """A number of the host's own, uniform over [0, 1). of: as of drawn_index."""
+    return int(_digest(what, run_seed, *of)[:13], 16) / 16**13
 
 
 def instance_seed(task: str, split: str, block: int, index: int) -> int:

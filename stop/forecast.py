@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stop.accept import RULES
-from stop.controls import arm_of
+from stop.controls import arm_of, policy_of
 from stop.model import LanguageModel
 from stop.model.prices import FREE, Price
 from stop.model.remote import TEMPLATE_TOKENS, RemoteModel
@@ -69,12 +69,13 @@ def _searched(plan: Plan) -> _Asked:
     per_step = runs_per_step * c.calls_per_improver_run
     on_test = (2 + len(arm_of(c).also_tested)) * len(plan.tasks) * c.test_repeats  # improver runs
     first = runs + (len(plan.tasks) * c.noise_repeats if RULES[c.accept].compares else 0)
-    worst = first * c.calls_per_improver_run + c.generations * per_step
-    likely = first * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
+    further = _runs_further(plan)
+    worst = (first + further) * c.calls_per_improver_run + c.generations * per_step
+    likely = (first + further) * c.responses_per_prompt + round(LIKELY_SHARE * c.generations * per_step)
     if c.search_calls:
         worst, likely = min(worst, c.search_calls), min(likely, c.search_calls)
     worst, likely = worst + on_test * c.calls_per_improver_run, likely + on_test * c.responses_per_prompt
-    return _Asked(worst, likely, first + on_test + c.generations * runs_per_step)
+    return _Asked(worst, likely, first + on_test + further + c.generations * runs_per_step)
 
 
 def _compared(plan: Plan, arms: int) -> _Asked:
@@ -88,7 +89,7 @@ def _compared(plan: Plan, arms: int) -> _Asked:
 def _of_run(plan: Plan) -> dict[str, object]:
     c = plan.config
     per_task = f"{c.repeats} on train and val, {c.test_repeats} on test"
-    return {"accept": c.accept, "steps": c.generations, "improver_runs_per_task": per_task}
+    return {"policy": c.policy, "accept": c.accept, "steps": c.generations, "improver_runs_per_task": per_task}
 
 
 def _of_comparison(plan: Plan, arms: int) -> dict[str, object]:
@@ -102,6 +103,13 @@ def _runs_to_judge(plan: Plan) -> int:
     repeats = max(c.most_repeats, c.repeats) if RULES[c.accept].by_round else c.repeats
     again = max(2, c.repeats) if watched(c.record()) else 0
     return 2 * len(plan.tasks) * (repeats + again)
+
+
+def _runs_further(plan: Plan) -> int:
+    """Improver runs in which the policy measures versions further, at the most, over all steps."""
+    c, tasks = plan.config, len(plan.tasks)
+    trials = tasks * (1 if RULES[c.accept].by_round else c.repeats)
+    return policy_of(c).most_further(c.generations, tasks, trials)
 
 
 def _tokens(plan: Plan) -> tuple[tuple[int, int], tuple[int, int]]:

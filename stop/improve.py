@@ -16,11 +16,11 @@ from stop.accept import RULES, Terms, Verdict, better, canary
 from stop.betting import level_of
 from stop.budget import SearchMeter
 from stop.chain import Record
-from stop.choose import POLICIES
-from stop.controls import arm_of, improver_of, parent_of, rival_of, written
+from stop.choose import Policy
+from stop.controls import arm_of, improver_of, policy_of, written
 from stop.draw import Draw
 from stop.ledger import Ending, Ledger
-from stop.lineage import Decision, ImproverRun, Score, Spent, Version
+from stop.lineage import MEASURED_BLOCK, Decision, ImproverRun, Score, Spent, Version
 from stop.meta import FRESH_BLOCKS, Bench, Exam, MetaUtility
 from stop.noise import Floor, by_task
 from stop.rewrite import Handles, Rewritten
@@ -141,14 +141,20 @@ class Recursion:
         """Lets a parent rewrite its own source once; records the child whatever came of it."""
         number = self.steps + 1
         started, unit = self._begin(f"step {number}")
-        config, lineage = self._config, self._ledger.lineage
+        config, policy = self._config, policy_of(self._config)
         self._search.start(self._calls_of_finished_units)
-        parent = parent_of(config, lineage, number, POLICIES[config.policy])
-        made = self._written(parent, number) or self._propose(parent, improver_of(config, lineage, parent), number)
-        rival = rival_of(config, lineage, parent)
+        further, spent = self._measured(policy, unit)
+        lineage = self._ledger.lineage.measured(further)
+        chosen = policy.choose(lineage, config.seed)
+        parent = chosen.parent
+        rival = lineage.current()  # whoever its parent is, a child would come in the place of this one
+        improver = improver_of(config, lineage, parent)
+        made = self._written(parent, number) or self._propose(parent, improver, number, spent)
         child = self._judge(made, rival, number)
-        version, decisions = self._recorded(child, parent, number)
-        outcomes = [
+        version, decisions = self._recorded(child, parent, rival, number)
+        version = replace(version, spent=version.spent + spent)
+        decisions[0] = _with_choice(decisions[0], chosen.record)
+        outcomes = further + [
             run.record(version=whose, split="val", block=one.block, unit=unit)
             for one in child.found
             for whose, runs in ((number, one.child), (rival.id, one.parent))
@@ -219,14 +225,32 @@ class Recursion:
         return tuple((task, max(1, math.ceil(fmean(n) / per_prompt))) for task, n in calls.items())
 
     # -- one step ---------------------------------------------------------------------------------------------------
+    def _measured(self, policy: Policy, unit: str) -> tuple[list[Record], Spent]:
+        """What versions are measured further before the policy chooses, and what that cost."""
+        found: list[Record] = []
+        spent = Spent()
+        lineage = self._ledger.lineage
+        done = 0
+        while (version := policy.measure(lineage, self._config.seed, done)) is not None:
+            exam = Exam("val", "val", MEASURED_BLOCK, repeats=1, first=lineage.repeats_measured(version.id))
+            self._tell(f"{unit}: version {version.id} is measured further, repeat {exam.first}")
+            runs = self._meta.runs(self._source(version.sha), exam)
+            rows = [run.record(version=version.id, split="val", block=MEASURED_BLOCK, unit=unit) for run in runs]
+            lineage = lineage.measured(rows)
+            found, spent, done = found + rows, spent + _spent(runs), done + 1
+        return found, spent
+
     def _written(self, parent: Version, number: int) -> Rewritten | None:
         """The child of an arm that asks no model for it."""
         text = written(self._config, self._source(parent.sha), number)
         return None if text is None else Rewritten("ok", text)
 
-    def _propose(self, parent: Version, improver: Version, number: int) -> Rewritten:
-        """The improver, which is the parent itself but in controls, runs on the parent's source: STOP's step."""
-        finished = self._calls_of_finished_units
+    def _propose(self, parent: Version, improver: Version, number: int, spent: Spent) -> Rewritten:
+        """The improver, which is the parent itself but in controls, runs on the parent's source: STOP's step.
+
+        spent: in this step, before.
+        """
+        finished = self._calls_of_finished_units + spent.llm_calls
         draw = Draw(self._config.seed, "propose", step=number)
         exam = self._exam("train", 0)
 
@@ -297,14 +321,14 @@ class Recursion:
         c = self._config
         return Floor.of(by_task(again), c.repeats, c.smallest_difference, c.level) if again else None
 
-    def _recorded(self, child: Child, parent: Version, number: int) -> tuple[Version, list[Decision]]:
+    def _recorded(self, child: Child, parent: Version, rival: Version, number: int) -> tuple[Version, list[Decision]]:
         verdict, score = child.verdict, child.score
         version = Version(
             number, sha(child.text), parent.sha, parent.id, number, parent.generation + 1, verdict.status,
             score.mean, score.stderr, score.n, child.spent_in_all, verdict.why if verdict.status == "failed" else "",
         )  # fmt: skip
         names = {"rule": self._config.accept, "canary": "canary"}
-        judged = [(one, self._told_apart(one.verdict, parent)) for one in child.found]
+        judged = [(one, _told_apart(one.verdict, parent, rival)) for one in child.found]
         decisions = [
             Decision(
                 number, number, names[one.who], verdict.evidence, len(one.child), verdict.level, one.block,
@@ -313,14 +337,6 @@ class Recursion:
             for one, verdict in judged
         ]  # fmt: skip
         return version, decisions
-
-    def _told_apart(self, verdict: Verdict, parent: Version) -> Verdict:
-        """Names what a child was compared with where that is not its parent."""
-        rival = rival_of(self._config, self._ledger.lineage, parent)
-        if rival.id == parent.id or "parent" not in verdict.evidence:
-            return verdict
-        why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
-        return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
 
     # -- units ------------------------------------------------------------------------------------------------------
     def _begin(self, unit: str) -> tuple[float, str]:
@@ -333,6 +349,19 @@ class Recursion:
     def _exam(self, split: str, block: int) -> Exam:
         repeats = self._config.test_repeats if split == "test" else self._config.repeats
         return Exam(split, split, block, repeats)  # type: ignore[arg-type]
+
+
+def _told_apart(verdict: Verdict, parent: Version, rival: Version) -> Verdict:
+    """Names what a child was compared with where that is not its parent."""
+    if rival.id == parent.id or "parent" not in verdict.evidence:
+        return verdict
+    why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
+    return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
+
+
+def _with_choice(decision: Decision, choice: Record) -> Decision:
+    """With why its parent was chosen, where there was a choice."""
+    return replace(decision, evidence={**decision.evidence, "choice": choice}) if choice else decision
 
 
 def _failed(made: Rewritten, why: str, number: int) -> Child:

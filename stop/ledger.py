@@ -7,7 +7,7 @@ unit (improve).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from stop.budget import SpentBefore
 from stop.cache import Answers
 from stop.chain import CHAINED, BadFolder, Break, Record, finished_units, read_lines, read_run, read_timing
-from stop.lineage import Decision, Lineage, Version
+from stop.lineage import MEASURED_BLOCK, Decision, Lineage, Version
 from stop.records import Records
 from stop.scaffold import sha
 
@@ -67,13 +67,13 @@ class Writing:
     def __init__(self, records: Records, look_again: bool = False) -> None:
         self._records = records
         self._look_again = look_again
-        self.lineage = Lineage(records.rows["lineage.jsonl"], records.rows["decisions.jsonl"])
+        self.lineage = _lineage(records.rows)
 
     def open(self, answers: Answers) -> SpentBefore:
         """Hands the recorded answers over; returns what was spent so far, in finished units or not."""
         finished = self.finished()
         kept = self._records.unfinished(finished)
-        self.lineage = Lineage(self._records.rows["lineage.jsonl"], self._records.rows["decisions.jsonl"])
+        self.lineage = _lineage(self._records.rows)
         for name, kind in (("calls.jsonl", "call"), ("evaluations.jsonl", "evaluation")):
             for row in self._records.rows[name]:
                 answers.load({"kind": kind, **row}, in_flight=False)
@@ -106,7 +106,7 @@ class Writing:
         self._records.commit(batches, _timing(ending, new), pending)
         self._count_val_looks()
         if ending.version is not None:
-            self.lineage.append(ending.version, ending.decisions)
+            self.lineage.append(ending.version, ending.decisions, ending.outcomes)
 
     def look(self, what: Record) -> None:
         """Counts a look at test before it is taken; the same look again (after a kill) is the same look.
@@ -121,10 +121,11 @@ class Writing:
         self._records.put_run(run)
 
     def _count_val_looks(self) -> None:
-        """Each decision looked at one val block."""
+        """Each decision looked at one val block, and each unit in which versions were measured further at another."""
         run = read_run(self._records.path)
-        decisions = self._records.rows["decisions.jsonl"]
-        run["looks"]["val"] = [{"unit": row["unit"], "block": row["block"]} for row in decisions]
+        further = {row["unit"]: row for row in self._records.rows["outcomes.jsonl"] if row["block"] == MEASURED_BLOCK}
+        looks = [*self._records.rows["decisions.jsonl"], *further.values()]
+        run["looks"]["val"] = [{"unit": row["unit"], "block": row["block"]} for row in looks]
         self._records.put_run(run)
 
     def tested(self, unit: str) -> bool:
@@ -172,7 +173,7 @@ class Comparing:
                 if row["unit"] == ending.unit and row["key"] not in answers.asked:
                     raise Differs(f"{name} line {number}: {describe(name, row)} is recorded but was not asked for")
         if ending.version is not None:
-            self.lineage.append(ending.version, ending.decisions)
+            self.lineage.append(ending.version, ending.decisions, ending.outcomes)
 
     def look(self, what: Record) -> None:
         """A replay counts no look: it is answered from the records."""
@@ -209,6 +210,10 @@ class Comparing:
                     f"{name} line {number + 1}: {describe(name, made)}: {field} is {found.get(field)!r}, "
                     f"the replay gives {made[field]!r}"
                 )
+
+
+def _lineage(rows: Mapping[str, Sequence[Record]]) -> Lineage:
+    return Lineage(rows["lineage.jsonl"], rows["decisions.jsonl"], rows["outcomes.jsonl"])
 
 
 def _on_test(outcomes: Sequence[Record]) -> set[int]:

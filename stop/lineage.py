@@ -5,6 +5,7 @@ Owns: Version, Decision, ImproverRun, and their records. Does not own: files (re
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ Status = Literal[
     "seed", "kept", "not_better", "indecisive", "failed", "canary_failed", "pending", "rejected", "rolled_back", "draft"
 ]
 RUNNABLE = ("seed", "kept")
+ARCHIVED = (*RUNNABLE, "not_better", "indecisive")  # judged, and neither withdrawn nor held back
+MEASURED_BLOCK = 2_000_000  # val block on which versions are measured further: nothing else reaches it
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class ImproverRun:
         return cls(**{name: row[name] for name in names}, spent=Spent.of(row))
 
     def _row(self) -> Record:
-        row = asdict(self)
-        return row | row.pop("spent")
+        row = {**vars(self), "counts": dict(self.counts)}
+        return row | vars(row.pop("spent"))
 
 
 @dataclass(frozen=True)
@@ -150,22 +153,77 @@ class Decision:
 class Lineage:
     """The versions of a run in order of birth, each with its standing."""
 
-    def __init__(self, versions: Sequence[Record] = (), decisions: Sequence[Record] = ()) -> None:
+    def __init__(
+        self, versions: Sequence[Record] = (), decisions: Sequence[Record] = (), outcomes: Sequence[Record] = ()
+    ) -> None:
+        """outcomes: lines of outcomes.jsonl, of which the versions' own improver runs are taken."""
         self.versions = [Version.of(row) for row in versions]
         self.standing: dict[int, Status] = {}
+        self._born_on: dict[int, int] = {}  # version -> the val block that it was first judged on
+        self._own: dict[int, list[ImproverRun]] = {}
+        self._repeats_measured: dict[int, int] = {}
         for row in decisions:
             self.standing[row["id"]] = row["verdict"]
+            self._born_on.setdefault(row["id"], row["block"])
+        self._take(outcomes)
 
-    def append(self, version: Version, decisions: Sequence[Decision]) -> None:
+    def append(self, version: Version, decisions: Sequence[Decision], outcomes: Sequence[Record] = ()) -> None:
+        """outcomes: what its unit puts into outcomes.jsonl."""
         if version.id != len(self.versions) or {d.id for d in decisions} != {version.id}:
             raise ValueError(f"version {version.id} cannot follow {len(self.versions)} versions")
         self.versions.append(version)
         self.standing[version.id] = decisions[-1].verdict
+        self._born_on[version.id] = decisions[0].block
+        self._take(outcomes)
+
+    def measured(self, outcomes: Sequence[Record]) -> Lineage:
+        """This lineage with further improver runs of its versions; it is not changed itself."""
+        found = copy.copy(self)
+        found._own = {version: [*runs] for version, runs in self._own.items()}
+        found._repeats_measured = dict(self._repeats_measured)
+        found._take(outcomes)
+        return found
+
+    def _take(self, outcomes: Sequence[Record]) -> None:
+        for row in outcomes:
+            version, block = row["version"], row["block"]
+            if row["split"] == "val" and block in (self._born_on.get(version), MEASURED_BLOCK):
+                self._own.setdefault(version, []).append(ImproverRun.of(row))
+                if block == MEASURED_BLOCK:
+                    self._repeats_measured[version] = row["repeat"] + 1
+
+    def own(self, version: int) -> Sequence[ImproverRun]:
+        """A version's own improver runs: on the val block that it was first judged on, and where it was measured
+        further. Not those in which it was compared with a child, on the child's block. Empty if it failed before."""
+        return self._own.get(version, [])
+
+    def repeats_measured(self, version: int) -> int:
+        """How many repeats of all tasks it was measured further."""
+        return self._repeats_measured.get(version, 0)
+
+    def ran(self, version: int) -> bool:
+        """Whether any of its own improver runs came to its end."""
+        return any(run.status == "ok" for run in self.own(version))
+
+    def under_incident(self, version: int) -> bool:
+        """Whether what one of its own improver runs returned had an output that the scorer refused: an incident."""
+        return any(run.counts.get("unscorable") for run in self.own(version))
+
+    def children(self, version: int) -> list[Version]:
+        """In order of birth, the failed ones too."""
+        return [v for v in self.versions if v.parent_id == version]
 
     def runnable(self) -> list[Version]:
-        """Versions that may be parents: the seed and what was kept and still stands."""
+        """The seed and what was kept and still stands."""
         return [v for v in self.versions if self.standing.get(v.id) in RUNNABLE]
 
+    def archive(self) -> list[Version]:
+        """The seed and what ran, kept or not, unless it was withdrawn or held back, or is under an incident."""
+        return [
+            v for v in self.versions
+            if v.id == 0 or self.standing.get(v.id) in ARCHIVED and self.ran(v.id) and not self.under_incident(v.id)
+        ]  # fmt: skip
+
     def current(self) -> Version:
-        """The last version that stands: each was kept against the one before it on a fresh block."""
+        """The champion, the last version that stands: each was kept against the one before it on a fresh block."""
         return self.runnable()[-1]

@@ -86,7 +86,14 @@ class Plan:
         if self.transfer:
             return {**AXES, **AS_THEY_ARE}
         lacks = arm_of(self.config).lacks
-        found = {**AXES, "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step"}
+        mechanism = AXES["mechanism"]
+        if self.config.policy != "chain":
+            mechanism = mechanism.replace("the current version", f"a version chosen by the policy {self.config.policy}")
+        found = {
+            **AXES,
+            "mechanism": mechanism,
+            "evidence": f"{EVIDENCE[self.config.accept]}; test only after the last step",
+        }
         return {**found, "mechanism": f"control, without {lacks}"} if lacks else found
 
 

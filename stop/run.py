@@ -42,6 +42,7 @@ def carried_out(command: str, arguments: argparse.Namespace, work: Callable[[], 
     if arguments.unsafe_no_sandbox:
         print(UNSAFE, file=sys.stderr)
     from stop.chain import BadFolder
+    from stop.choose import BadPolicy
     from stop.controls import BadControl
     from stop.model import ModelError, UnknownModel
     from stop.records import CannotWrite
@@ -53,7 +54,7 @@ def carried_out(command: str, arguments: argparse.Namespace, work: Callable[[], 
         return work()
     except (BadFolder, BadTask, UnknownTask, UnknownPreset, BadScaffold, UnknownScaffold, UnknownModel) as error:
         return wrong(command, error, WRONG_USAGE)
-    except BadControl as error:
+    except (BadControl, BadPolicy) as error:
         return wrong(command, error, WRONG_USAGE)
     except (SandboxError, CannotWrite, ModelError) as error:
         return wrong(command, error, 1)

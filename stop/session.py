@@ -205,8 +205,8 @@ def begin(
 
     cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
     looked at although it was before, as with --look-again. control: as with --control, with the same calls by default.
-    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadControl, BadFolder, CannotWrite,
-    SandboxError: one clear line.
+    Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadControl, BadPolicy, BadFolder,
+    CannotWrite, SandboxError: one clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))

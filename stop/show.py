@@ -205,18 +205,29 @@ def _header(run: Run, version: Version) -> list[tuple[str, str]]:
     lines = [
         ("version", f"{version.id} ({version.sha})"),
         ("standing", run.standing.get(version.id, version.status)),
-        ("parent", "none: the first version" if parent is None else f"{parent} ({version.parent})"),
+        ("parent", "none: the first version" if parent is None else f"{parent} ({version.parent}){_why(run, version)}"),
         ("born", f"step {version.step}, generation {version.generation}"),
         ("meta_utility", f"{score_text(version)} (n={version.n} improver runs)"),
     ]
     for d in run.rows("decisions.jsonl"):
         if d["id"] == version.id:
-            numbers = ", ".join(f"{k} {_number(v)}" for k, v in d["evidence"].items()) or "none"
+            shown = {k: v for k, v in d["evidence"].items() if k != "choice"}
+            numbers = ", ".join(f"{k} {_number(v)}" for k, v in shown.items()) or "none"
             lines += [("decision", f"{d['verdict']} by {d['who']}, rule {d['rule']}: {d['why']}")]
             lines += [("evidence", f"{numbers} (n={d['n']}, val block {d['block']})")]
     tokens = f", {spent.input_tokens} tokens in, {spent.output_tokens} out, {spent.usd:.4f} usd"
     lines += [("llm_calls", f"{spent.llm_calls}{tokens if spent.input_tokens or spent.usd else ''}")]
     return lines
+
+
+def _why(run: Run, version: Version) -> str:
+    """With which probability the policy chose its parent, where it had a choice."""
+    of_it = (d["evidence"] for d in run.rows("decisions.jsonl") if d["id"] == version.id)
+    choice = next((evidence["choice"] for evidence in of_it if "choice" in evidence), None)
+    if choice is None:
+        return ""
+    island = f" on island {choice['island']}" if "island" in choice else ""
+    return f", chosen{island} with probability {choice['probability']:.4f} among {choice['candidates']} candidates"
 
 
 def _number(value: object) -> str:

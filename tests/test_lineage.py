@@ -9,7 +9,7 @@ import pytest
 from stop.accept import always, better
 from stop.budget import BudgetExceeded, Meter, RunBudget, RunBudgetSpent, RunMeter, SpentBefore
 from stop.cache import Once, reply_key
-from stop.choose import chain
+from stop.choose import policy
 from stop.draw import Draw, instance_seed
 from stop.lineage import Decision, ImproverRun, Lineage, Score, Spent, Version
 
@@ -49,9 +49,9 @@ def test_the_chain_goes_on_from_the_last_version_that_stands() -> None:
     lineage = Lineage()
     for number, status in enumerate(["seed", "kept", "failed", "not_better"]):
         lineage.append(*version(number, status))
-    assert chain(lineage).id == 1
+    assert policy("chain").choose(lineage, 0).parent.id == 1
     lineage.standing[1] = "rolled_back"
-    assert chain(lineage).id == 0
+    assert policy("chain").choose(lineage, 0).parent.id == 0
 
 
 def test_the_lineage_refuses_a_version_out_of_order() -> None:

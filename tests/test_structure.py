@@ -22,7 +22,7 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"cache", "scorer", "lineage", "hostile"},
     {"sandbox", "model", "records"},
     {"task", "chain"},
-    {"scaffold", "budget", "draw", "settings", "betting"},
+    {"scaffold", "budget", "draw", "settings", "betting", "clade"},
     {"syntax", "neutral", "arguments", "libraries"},
 ]
 
@@ -46,7 +46,7 @@ def test_imports_run_one_way(name: str) -> None:
 
 
 PURE = [
-    "scaffold", "budget", "choose", "accept", "betting", "noise", "draw", "controls", "analysis/intervals",
+    "scaffold", "budget", "choose", "accept", "betting", "clade", "noise", "draw", "controls", "analysis/intervals",
     "analysis/pairs", "analysis/transfer",
 ]  # fmt: skip
 

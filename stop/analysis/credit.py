@@ -1,7 +1,8 @@
 """Who is to be thanked: clades, growth, and each edit of the lineage by itself. Pure functions on a run's frames.
 
 A version's own measurements are its improver runs on the val block that it was first judged on. Nothing that happens
-later, to it or below it, changes them, and reading changes nothing.
+later, to it or below it, changes them, and reading changes nothing. Evidence for a clade (`stop.clade`, which the
+policy hgm chooses by) also has the runs in which a version was measured further.
 """
 
 from __future__ import annotations
@@ -19,52 +20,34 @@ from stop.analysis.recorded import (
     descendants,
     incumbent,
     mean_of,
+    parents,
     row,
     runs,
     seed_of,
     utilities,
     versions,
 )
+from stop.clade import Evidence, clades
+from stop.lineage import MEASURED_BLOCK
 from stop.scaffold import canonical
 
 GAMMA = 0.6  # HyperAgents analysis/transfer_utils.py
 FEWEST_DESCENDANTS = 3  # the same
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Successes and failures, in improver runs: one that scored u in [0, 1] is u of one and 1 - u of the other."""
-
-    successes: float = 0.0
-    failures: float = 0.0
-
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.successes + other.successes, self.failures + other.failures)
-
-    @property
-    def n(self) -> int:
-        """Improver runs."""
-        return round(self.successes + self.failures)
-
-
 def own_evidence(run: Recorded, version: int) -> Evidence:
-    """What a version's own improver runs came to. A score above 1, on an open problem, counts as 1.
+    """What a version's own improver runs came to, those too in which it was measured further, as the policy hgm does.
 
-    A version that failed before it could be scored has as many failures as the seed had improver runs: a failure is
-    a zero, not a gap. (HGM leaves such nodes out of its tree.)
+    A version that failed before it could be scored has as many failures as the seed had improver runs.
     """
-    rows = runs(run, version, "val")
-    if not rows:
-        return Evidence(0.0, float(len(runs(run, seed_of(run), "val"))))
-    scores = [min(1.0, u) for u in utilities(rows)]
-    return Evidence(math.fsum(scores), math.fsum(1.0 - s for s in scores))
+    rows = [*runs(run, version, "val"), *runs(run, version, "val", MEASURED_BLOCK)]
+    return Evidence.of(utilities(rows), unscored=len(runs(run, seed_of(run), "val")))
 
 
 def clade_evidence(run: Recorded, version: int) -> Evidence:
     """The sum over the version and all its descendants."""
-    clade = [version, *sorted(descendants(run, version))]
-    found = [own_evidence(run, v) for v in clade]
-    return Evidence(math.fsum(e.successes for e in found), math.fsum(e.failures for e in found))
+    row(run, version)
+    return clades(parents(run), {v: own_evidence(run, v) for v in versions(run)})[version]
 
 
 def metaproductivity(run: Recorded, version: int) -> Measure:
@@ -80,7 +63,7 @@ def metaproductivity(run: Recorded, version: int) -> Measure:
     from scipy.special import betaincinv
 
     found = clade_evidence(run, version)
-    a, b = 1.0 + found.successes, 1.0 + found.failures
+    a, b = found.posterior
     low, high = (float(betaincinv(a, b, q)) for q in (0.025, 0.975))
     return Measure(a / (a + b), low, high, found.n, "" if found.n else "the prior: nothing in the clade was scored")
 

@@ -17,8 +17,7 @@ NOT_MEASURED = "not measured"
 def finished(plan: Plan) -> bool:
     """Whether the folder already holds all that the plan asks for, and is sealed."""
     run = load(plan.means.out)
-    steps = len(run.versions) - 1
-    whole = steps >= plan.config.generations or ended(run) == "search_calls"
+    whole = run.steps >= plan.config.generations or ended(run) != "done"
     return run.seal == "whole" and whole and looked_at_test(run)
 
 
@@ -34,7 +33,7 @@ def ended(run: Run) -> str:
 
 def _last_look(run: Run) -> Record | None:
     """The look at test after the last step, if it was finished."""
-    unit = f"test after step {len(run.rows('lineage.jsonl')) - 1}"
+    unit = f"test after step {run.steps}"
     return next((look for look in run.settings["looks"]["test"] if look["done"] and look["unit"] == unit), None)
 
 

@@ -157,10 +157,11 @@ class Lineage:
             self.standing[row["id"]] = row["verdict"]
 
     def append(self, version: Version, decisions: Sequence[Decision]) -> None:
-        if version.id != len(self.versions) or {d.id for d in decisions} != {version.id}:
+        """decisions: on the version, the last one its standing; before it perhaps on earlier ones that fall with it."""
+        if version.id != len(self.versions) or decisions[-1].id != version.id:
             raise ValueError(f"version {version.id} cannot follow {len(self.versions)} versions")
         self.versions.append(version)
-        self.standing[version.id] = decisions[-1].verdict
+        self.standing.update({decision.id: decision.verdict for decision in decisions})
 
     def runnable(self) -> list[Version]:
         """Versions that may be parents: the seed and what was kept and still stands."""

@@ -88,6 +88,11 @@ def _evidence(run: Run) -> str:
             f"anytime-valid (n={n} or more paired improver runs each; a chance of at most {sum(levels):.4f} to keep "
             f"any child that is no better on its val block, over {len(levels)} tests); no control at equal calls"
         )
+    if run.settings.get("measure") == "utility":
+        return (
+            "weak (no lower utility of one program on one val block, once per step; no test of significance, no control "
+            "at equal calls; utilities of different versions are from different blocks)"
+        )
     return (
         f"weak (n={n}; {rule}: a higher mean over improver runs on one val block; no test of significance, no control "
         "at equal calls; meta-utilities of different versions are from different blocks)"

@@ -2,8 +2,9 @@
 
     python benchmarks/godel.py maxcut tsp --seeds 10 --out results/godel
 
-The model is the mutation model unless another is given. The unit is one run: seeds share the test instances, so an interval over
-seeds says nothing of other instances. The agent has no control at equal calls here. A finished run is not made again.
+The model is the mutation model unless another is given. The unit is one run: seeds share the test instances, so an
+interval over seeds says nothing of other instances. There is no control at equal calls here. A finished run is not
+made again.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def _evidence(run: Run) -> str:
         )
     if run.settings.get("measure") == "utility":
         return (
-            "weak (no lower utility of one program on one val block, once per step; no test of significance, no control "
-            "at equal calls; utilities of different versions are from different blocks)"
+            "weak (a utility that is no lower, of one program on one val block; no test of significance, no control at "
+            "equal calls; utilities of different versions are from different blocks)"
         )
     return (
         f"weak (n={n}; {rule}: a higher mean over improver runs on one val block; no test of significance, no control "

@@ -55,8 +55,9 @@ def agent(cut: Path, tmp_path: Path, stop_run: Callable[..., Said]) -> Callable[
         numbered = [{"match": f"turn {i}.", "replies": [reply]} for i, reply in enumerate(replies, start=1)]
         script.write_text(json.dumps(numbered))
         source = (Path(__file__).parent.parent / "agents" / "godel.py").read_text()
-        source = source.replace("language_model.prompt(EXPERTISE, message(observations, itself))",
-                                "language_model.prompt(EXPERTISE, f'turn {len(observations) + 1}. ' + message(observations, itself))")  # fmt: skip
+        source = source.replace("message(observations, itself))", "counted(observations, itself))")
+        source += "\n\n\ndef counted(observations, itself):\n"
+        source += "    return f'turn {len(observations) + 1}. ' + message(observations, itself)\n"
         (tmp_path / "agent.py").write_text(source)
         said = stop_run(
             cut, "--mode", "godel", "--agent", kind, "--model", f"scripted:{script}", "--scaffold",
@@ -114,7 +115,8 @@ def test_a_scripted_agent_performs_each_action_once_and_the_lineage_shows_it(age
 
 def test_what_an_agent_runs_prints_and_its_errors_come_back(agent: Callable) -> None:
     run = agent(
-        order("print(21 * 2)", action="run"), order("1 / 0", action="run"), order("import x1", action="modify", name="FOCUS"),
+        order("print(21 * 2)", action="run"), order("1 / 0", action="run"),
+        order("import x1", action="modify", name="FOCUS"),
         order("def act(): pass", action="modify", name="act"), order(action="fly"), "no idea!", order(action="stop"),
     )  # fmt: skip
     told = run_messages(run)[-1]
@@ -135,7 +137,7 @@ def test_a_change_takes_effect_at_once_in_the_process_that_runs(agent: Callable)
         order("ACTIONS = {'fly': lambda *_: EXTRA, 'stop': action_stop}", action="modify", name="ACTIONS"),
         order(action="fly"), order(action="stop"), kind="free",
     )  # fmt: skip
-    assert "- flew" in run_messages(run)[-1]
+    assert any("- flew" in message for message in run_messages(run))
     assert list(run.versions.status[1:]) == ["draft", "draft", "kept"]
     assert run.versions.detail.iloc[-1] == "stop"
 

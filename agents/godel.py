@@ -8,7 +8,7 @@ import json
 from helpers import extract_code, parse_json
 
 EXPERTISE = "You are a program that improves itself. You know your own source and what it is scored by."
-FOCUS = ""  # the definition that a reply without an order replaces; empty: the one that is scored
+FOCUS = ""  # the definition that a reply without an order replaces; empty: those of the solution in turn, step by step
 WINDOW = 10  # observations that are shown
 
 
@@ -23,7 +23,7 @@ def evolve(observations, itself, language_model):
 
 def message(observations, itself):
     """What the model is shown: the definition in view, the goal, the actions, what happened so far."""
-    name = FOCUS or itself.entry
+    name = in_view(itself)
     seen = "\n".join(f"- {one}" for one in [*itself.history, *observations][-WINDOW:]) or "- nothing yet"
     return (
         f"This is your definition `{name}`:\n\n```python\n{itself.read(name)}\n```\n\n"
@@ -35,6 +35,11 @@ def message(observations, itself):
     )
 
 
+def in_view(itself):
+    """The name of the definition that the model is shown."""
+    return FOCUS or (itself.solution[itself.step % len(itself.solution)] if itself.solution else itself.entry)
+
+
 def act(reply, itself, language_model):
     """Do what a reply orders; a reply with only a fenced block replaces the definition in view, then evaluates."""
     order, code = order_of(reply), extract_code(reply)
@@ -44,7 +49,7 @@ def act(reply, itself, language_model):
         return ACTIONS[order["action"]](order, code, itself, language_model)
     if not code:
         return "no action: the reply has neither a JSON object with an action nor a fenced block"
-    action_modify({"name": FOCUS or itself.entry}, code, itself, language_model)
+    action_modify({"name": in_view(itself)}, code, itself, language_model)
     return action_evaluate({}, "", itself, language_model)
 
 

@@ -46,6 +46,16 @@ def changed(source: str, how: str, name: str, code: str) -> str:
     return text
 
 
+def needed(source: str, name: str) -> list[str]:
+    """The definition and all that it names, directly or through others, the nearest first; [] if there is none."""
+    nodes = _nodes(source)
+    found = [name] if name in nodes else []
+    for one in found:  # it grows
+        named = [n.id for n in ast.walk(nodes[one]) if isinstance(n, ast.Name)]
+        found += [n for n in dict.fromkeys(named) if n in nodes and n not in found]
+    return found
+
+
 def _definition(name: str, code: str) -> str:
     code = code.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
     try:

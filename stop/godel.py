@@ -18,7 +18,7 @@ from typing import Any
 from stop.accept import Verdict, better
 from stop.budget import BudgetExceeded, Meter
 from stop.chain import Record
-from stop.definitions import BadChange, changed, definitions
+from stop.definitions import BadChange, changed, definitions, needed
 from stop.draw import Draw
 from stop.improve import Recursion
 from stop.ledger import Ending, Unevaluated
@@ -118,8 +118,8 @@ def _is_action(name: str) -> bool:
 class Itself:
     """What an agent sees as `itself`: counts uses, and refuses beyond the budget of the step."""
 
-    def __init__(self, module: Module, host: Host, history: Sequence[str]) -> None:
-        self._module, self._host, self._history = module, host, list(history)
+    def __init__(self, module: Module, host: Host, history: Sequence[str], step: int) -> None:
+        self._module, self._host, self._history, self._step = module, host, list(history), step
         self._meter = Meter(host.config.utility_calls_per_improver_run, "itself")
         self.evaluated = self.stopped = False
         self.asked: list[str] = []
@@ -136,6 +136,7 @@ class Itself:
     def mirror(self) -> dict[str, object]:
         return {
             "entry": self._module.entry, "statement": self._host.task.text, "history": self._history,
+            "solution": needed(self._module.text, self._module.entry), "step": self._step,
             "budget": self._meter.budget, "uses": self._meter.uses,
         }  # fmt: skip
 
@@ -257,7 +258,7 @@ def take_turns(base: str, history: Sequence[str], host: Host, draw: Draw) -> Ste
     A turn that fails undoes all that was changed since the last version that was kept, and the agent is told why.
     """
     module = Module(base, host.task.entry, host.config.agent == "free")
-    itself, model = Itself(module, host, history), host.model(draw)
+    itself, model = Itself(module, host, history, draw.step), host.model(draw)
     named: dict[str, Handle] = {"itself": itself, "language_model": model}
     seen: list[str] = []
     ran = failures = 0

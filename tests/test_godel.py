@@ -13,7 +13,7 @@ import pytest
 from conftest import TASKS, Background, Said, answered, records
 
 import stop
-from stop.definitions import BadChange, changed, definitions
+from stop.definitions import BadChange, changed, definitions, needed
 
 MODULE = """# what stays above
 LIMIT = 3  # why three
@@ -55,6 +55,7 @@ def agent(cut: Path, tmp_path: Path, stop_run: Callable[..., Said]) -> Callable[
         numbered = [{"match": f"turn {i}.", "replies": [reply]} for i, reply in enumerate(replies, start=1)]
         script.write_text(json.dumps(numbered))
         source = (Path(__file__).parent.parent / "agents" / "godel.py").read_text()
+        source = source.replace('FOCUS = ""', 'FOCUS = "algorithm"')
         source = source.replace("message(observations, itself))", "counted(observations, itself))")
         source += "\n\n\ndef counted(observations, itself):\n"
         source += "    return f'turn {len(observations) + 1}. ' + message(observations, itself)\n"
@@ -75,6 +76,7 @@ def test_a_change_takes_only_the_named_definition_and_keeps_comments() -> None:
         "@staticmethod\ndef first(x):\n    return x  # inside", "def first(x):\n    return 2 * x"
     )
     assert "LIMIT = 4  # why three\n" in changed(MODULE, "modify", "LIMIT", "LIMIT = 4")
+    assert needed(MODULE, "second") == ["second", "first"]
     assert list(definitions(changed(MODULE, "delete", "second", ""))) == ["LIMIT", "first"]
     assert changed(MODULE, "add", "third", "third = 1").endswith("return first(x)\n\n\nthird = 1\n")
 

@@ -17,6 +17,7 @@ CONTROLS = (
     "identity", "rename", "reword", "best-of-n", "fixed-improver", "random-parent", "no-history", "mutation"
 )  # fmt: skip
 POLICIES = ("chain", "best", "random", "dgm", "hyper", "hgm", "pareto", "islands")
+AGENTS = ("closed", "free")  # Gödel agents: may change their own logic; their actions, too
 SANDBOX = ("auto", "landlock", "strict", "bwrap")
 LATER = {  # of the full command, what this version does not have: refused by name, never silently ignored
     "--cluster": "work runs on this machine; --workers works",
@@ -156,7 +157,10 @@ def _add_what_is_run(add: Any) -> None:
     add("--model", default="mutation", metavar="SPEC", help="see python -m stop.models (default: mutation)")
     add("--base-url", default="", metavar="URL", help="the model's server, for anthropic/, openai/ and dspy/ models")
     add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
-    add("--mode", default="stop", type=choice("mode", ["stop"], ["godel"]), help="stop (default)")
+    what = "stop: a scaffold rewrites itself; godel: an agent changes itself while it runs, on one task (default: stop)"
+    add("--mode", default="stop", type=choice("mode", ["stop", "godel"]), help=what)
+    what = "with --mode godel: closed, an agent may change its own logic; free, its actions, too (default: closed)"
+    add("--agent", type=choice("agent", AGENTS), metavar="KIND", help=what)
     what = f"how the next parent is chosen: {', '.join(POLICIES)}, or NAME:KEY=VALUE,... for other numbers than the "
     what += "published ones, as hgm:alpha=0.8 (default: chain; docs/architecture.md has them all)"
     add("--policy", default="chain", type=named("policy", POLICIES), metavar="NAME", help=what)
@@ -249,6 +253,20 @@ def means_fault(arguments: argparse.Namespace) -> str:
         return "--cache and --no-cache exclude each other. Give one of them."
     if "" in (arguments.out, arguments.cache):
         return "--out and --cache take a folder, not an empty text. Is a variable unset?"
+    return ""
+
+
+NOT_GODEL = ("control", "like", "accept", "repeats", "level", "smallest_difference", "most_repeats", "noise_repeats")
+
+
+def mode_fault(arguments: argparse.Namespace) -> str:
+    """What cannot be meant of --mode and the options beside it, or an empty text."""
+    if arguments.mode != "godel":
+        return "--agent goes with --mode godel." if arguments.agent else ""
+    for name in NOT_GODEL:
+        if getattr(arguments, name) is not None:
+            option = "--" + name.replace("_", "-")
+            return f"{option} does not go with --mode godel, in which an agent is scored once on each val block."
     return ""
 
 

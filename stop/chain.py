@@ -163,6 +163,7 @@ def _parsed(line: bytes) -> Record | None:
 def finished_units(decisions: Iterable[Record], run: Record) -> set[str]:
     """The units that were recorded to their end: by their last decision, or in run.json for a look at test."""
     last = {row["unit"]: row for row in decisions}
+    last = {unit: row for unit, row in last.items() if row.get("verdict") != "draft"}  # what it led to comes after it
     if watched(run.get("config", {})):  # then a rule that keeps a version is not the last to decide on it
         last = {unit: row for unit, row in last.items() if row.get("who") != "rule" or row.get("verdict") != "kept"}
     return set(last) | {look["unit"] for look in run["looks"]["test"] if look["done"]}

@@ -17,8 +17,7 @@ NOT_MEASURED = "not measured"
 def finished(plan: Plan) -> bool:
     """Whether the folder already holds all that the plan asks for, and is sealed."""
     run = load(plan.means.out)
-    steps = len(run.versions) - 1
-    whole = steps >= plan.config.generations or ended(run) == "search_calls"
+    whole = run.steps >= plan.config.generations or ended(run) != "done"
     return run.seal == "whole" and whole and looked_at_test(run)
 
 
@@ -34,7 +33,7 @@ def ended(run: Run) -> str:
 
 def _last_look(run: Run) -> Record | None:
     """The look at test after the last step, if it was finished."""
-    unit = f"test after step {len(run.rows('lineage.jsonl')) - 1}"
+    unit = f"test after step {run.steps}"
     return next((look for look in run.settings["looks"]["test"] if look["done"] and look["unit"] == unit), None)
 
 
@@ -88,6 +87,11 @@ def _evidence(run: Run) -> str:
         return (
             f"anytime-valid (n={n} or more paired improver runs each; a chance of at most {sum(levels):.4f} to keep "
             f"any child that is no better on its val block, over {len(levels)} tests); no control at equal calls"
+        )
+    if run.settings.get("measure") == "utility":
+        return (
+            "weak (a utility that is no lower, of one program on one val block; no test of significance, no control at "
+            "equal calls; utilities of different versions are from different blocks)"
         )
     return (
         f"weak (n={n}; {rule}: a higher mean over improver runs on one val block; no test of significance, no control "

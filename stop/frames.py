@@ -83,6 +83,11 @@ class Run:
         return {d["id"]: d["verdict"] for d in self.rows("decisions.jsonl")}
 
     @property
+    def steps(self) -> int:
+        """Finished ones; -1 before the seed is scored."""
+        return max((row["step"] for row in self.rows("lineage.jsonl")), default=-1)
+
+    @property
     def best(self) -> int:
         """The id of the last version that was kept and still stands; 0, the seed, if there is none."""
         return max((i for i, verdict in self.standing.items() if verdict in ("seed", "kept")), default=0)

@@ -105,6 +105,11 @@ class Recursion:
         return sum(v.spent.llm_calls for v in self._ledger.lineage.versions)
 
     @property
+    def stopped(self) -> str:
+        """By what the steps were ended for good before their number; "" if they were not."""
+        return ""
+
+    @property
     def steps(self) -> int:
         """Steps that are finished."""
         return max(0, len(self._ledger.lineage.versions) - 1)
@@ -182,11 +187,14 @@ class Recursion:
         outcomes: list[Record] = []
         known = self._ledger.on_test()
         for version in (v for v in shown.values() if v.id not in known):
-            runs = self._meta.runs(self._source(version.sha), self._exam("test", 0))
+            runs = self._on_test(self._source(version.sha))
             outcomes += [r.record(version=version.id, split="test", block=0, unit=unit) for r in runs]
             self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
         self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started))
         self._ledger.look({**look, "done": True})
+
+    def _on_test(self, source: str) -> list[ImproverRun]:
+        return self._meta.runs(source, self._exam("test", 0))
 
     def compare(self, arms: Sequence[Arm]) -> dict[str, list[ImproverRun]]:
         """Improver runs of each arm on the test block, same tasks and draws: one look, recorded, made once."""

@@ -23,6 +23,15 @@ MEASURED = ("cpu_seconds", "near_limit", "fresh", "kind")  # not in the chained 
 
 
 @dataclass(frozen=True)
+class Unevaluated:
+    """A change that was not evaluated: a version with the status `draft`, recorded with the unit that it is part of."""
+
+    version: Version
+    decision: Decision
+    source: str
+
+
+@dataclass(frozen=True)
 class Ending:
     """The records of one unit besides its calls and evaluations."""
 
@@ -33,6 +42,7 @@ class Ending:
     source: str = ""
     seconds: float = 0.0
     compared: Sequence[str] = ()  # sources of scaffolds that are no versions
+    drafts: Sequence[Unevaluated] = ()  # born before the version
 
 
 class LookedBefore(BadFolder):
@@ -100,13 +110,12 @@ class Writing:
         new, pending = answers.taken()
         if ending.version is not None:
             self._records.put("sources", f"{ending.version.sha}.py", ending.source)
-        for source in ending.compared:
+        for source in (*ending.compared, *(draft.source for draft in ending.drafts)):
             self._records.put("sources", f"{sha(source)}.py", source)
         batches = unit_batches(ending, new)
         self._records.commit(batches, _timing(ending, new), pending)
         self._count_val_looks()
-        if ending.version is not None:
-            self.lineage.append(ending.version, ending.decisions, ending.outcomes)
+        _append(self.lineage, ending)
 
     def look(self, what: Record) -> None:
         """Counts a look at test before it is taken; the same look again (after a kill) is the same look.
@@ -172,8 +181,7 @@ class Comparing:
             for number, row in enumerate(self.rows[name], 1):
                 if row["unit"] == ending.unit and row["key"] not in answers.asked:
                     raise Differs(f"{name} line {number}: {describe(name, row)} is recorded but was not asked for")
-        if ending.version is not None:
-            self.lineage.append(ending.version, ending.decisions, ending.outcomes)
+        _append(self.lineage, ending)
 
     def look(self, what: Record) -> None:
         """A replay counts no look: it is answered from the records."""
@@ -216,6 +224,13 @@ def _lineage(rows: Mapping[str, Sequence[Record]]) -> Lineage:
     return Lineage(rows["lineage.jsonl"], rows["decisions.jsonl"], rows["outcomes.jsonl"])
 
 
+def _append(lineage: Lineage, ending: Ending) -> None:
+    for draft in ending.drafts:
+        lineage.append(draft.version, [draft.decision])
+    if ending.version is not None:
+        lineage.append(ending.version, ending.decisions, ending.outcomes)
+
+
 def _on_test(outcomes: Sequence[Record]) -> set[int]:
     return {row["version"] for row in outcomes if row["split"] == "test" and row["version"] is not None}
 
@@ -244,8 +259,8 @@ def unit_batches(ending: Ending, new: Sequence[Record]) -> dict[str, Sequence[Re
         "evaluations.jsonl": [_line(r, ending.unit) for r in measured],
         "outcomes.jsonl": list(ending.outcomes),
         "incidents.jsonl": incidents,
-        "lineage.jsonl": [ending.version.record(ending.unit)] if ending.version else [],
-        "decisions.jsonl": [decision.record(ending.unit) for decision in ending.decisions],
+        "lineage.jsonl": [v.record(ending.unit) for v in (*(d.version for d in ending.drafts), ending.version) if v],
+        "decisions.jsonl": [d.record(ending.unit) for d in (*(d.decision for d in ending.drafts), *ending.decisions)],
     }
 
 

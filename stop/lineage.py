@@ -168,12 +168,15 @@ class Lineage:
         self._take(outcomes)
 
     def append(self, version: Version, decisions: Sequence[Decision], outcomes: Sequence[Record] = ()) -> None:
-        """outcomes: what its unit puts into outcomes.jsonl."""
-        if version.id != len(self.versions) or {d.id for d in decisions} != {version.id}:
+        """decisions: on the version, the last one its standing; before it perhaps on earlier ones that fall with it.
+
+        outcomes: what its unit puts into outcomes.jsonl.
+        """
+        if version.id != len(self.versions) or decisions[-1].id != version.id:
             raise ValueError(f"version {version.id} cannot follow {len(self.versions)} versions")
         self.versions.append(version)
-        self.standing[version.id] = decisions[-1].verdict
-        self._born_on[version.id] = decisions[0].block
+        self.standing.update({decision.id: decision.verdict for decision in decisions})
+        self._born_on[version.id] = next(decision.block for decision in decisions if decision.id == version.id)
         self._take(outcomes)
 
     def measured(self, outcomes: Sequence[Record]) -> Lineage:

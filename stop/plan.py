@@ -77,6 +77,7 @@ class Plan:
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
             "axes": self._axes,
             "looks": {"val": [], "test": []},
+            **({"measure": "utility"} if self.config.agent else {}),
             **({"like": self.like} if self.like else {}),
             **({"transfer": self.transfer} if self.transfer else {}),
         }
@@ -186,7 +187,7 @@ def check_same(plan: Plan, model_id: str) -> None:
 
 def _check_looks(out: Path, found: Record, steps: int) -> None:
     """Refuses steps after test was seen, before they are paid for. Where none is left, the look itself refuses."""
-    taken = max(0, len(load(out).rows("lineage.jsonl")) - 1)
+    taken = max(0, load(out).steps)
     last = [look for look in found["looks"]["test"] if look["unit"] == f"test after step {taken}"]
     over = any("ended" in look for look in last)  # by something other than the number of steps
     if steps > taken and not over:

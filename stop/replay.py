@@ -16,6 +16,7 @@ from stop.budget import RunBudget, RunMeter, SpentBefore
 from stop.cache import Answers, Missing
 from stop.chain import BadFolder, Record, check_seal, missing_texts, read_source
 from stop.frames import checked_run
+from stop.godel import loop
 from stop.improve import BEFORE_THE_SEED, Arm, Recursion
 from stop.ledger import Comparing, Differs
 from stop.model import Request
@@ -70,11 +71,12 @@ def _plan(run: Record, means: Means, comparing: Comparing, asked: str) -> Plan:
         confined = level(asked, means.out)
     except BadFolder:
         confined = usable("auto").name  # any will do: what is compared does not depend on it
-    decided = [row["id"] for row in comparing.rows["decisions.jsonl"]]
-    steps = max(len(comparing.rows["lineage.jsonl"]) - 1, *decided, -1)
+    decided = [row.get("step", row["id"]) for row in comparing.rows["decisions.jsonl"]]
+    steps = max([-1, *decided, *(row["step"] for row in comparing.rows["lineage.jsonl"])])
     scaffold = Scaffold("", "")
     if steps >= 0:
-        scaffold = Scaffold.checked(read_source(means.out, run["scaffold"]))
+        source = read_source(means.out, run["scaffold"])
+        scaffold = Scaffold(source, run["scaffold"]) if config.agent else Scaffold.checked(source)
     config = replace(config, generations=steps, sandbox=confined)
     return Plan(config, find_tasks([*config.tasks], config.preset), scaffold, means)
 
@@ -92,7 +94,7 @@ def _run(
         meter = RunMeter(RunBudget(), SpentBefore())
         live = bench(stack, plan, model, sandbox, answers, meter, notify)
         source = functools.partial(read_source, plan.means.out)
-        recursion = Recursion(live, comparing, source, tell)
+        recursion = loop(plan.config)(live, comparing, source, tell)
         _look(recursion, looks, BEFORE_THE_SEED, source)
         for done in range(plan.config.generations + 1):
             recursion.run(plan.scaffold, done)

@@ -16,11 +16,23 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from stop.arguments import WITH_LIKE, WITH_REPLAY, WRONG_USAGE, means_fault, run_parser, surplus, workers
+from stop.arguments import (
+    AGENTS,
+    WITH_LIKE,
+    WITH_REPLAY,
+    WRONG_USAGE,
+    means_fault,
+    mode_fault,
+    run_parser,
+    surplus,
+    workers,
+)
 
 if TYPE_CHECKING:
     from stop.plan import Means, Plan
+    from stop.scaffold import Scaffold
     from stop.session import Session
+    from stop.task import Task
 
 COMMAND = "python -m stop.run"
 
@@ -77,6 +89,8 @@ def _planned(arguments: argparse.Namespace) -> int:
 
     if arguments.like is not None and not arguments.control:
         return wrong(COMMAND, "--like goes with --control ARM: which control of that run?", WRONG_USAGE)
+    if fault := mode_fault(arguments):
+        return wrong(COMMAND, fault, WRONG_USAGE)
     plan = _plan_like(arguments) if arguments.like is not None else _plan(arguments)
     check_control(plan.config, plan.scaffold)
     model = open_model(plan.config.model, plan.config.base_url)
@@ -95,22 +109,25 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from stop.controls import as_control
     from stop.plan import Plan, level
     from stop.scaffold import read_scaffold
-    from stop.settings import BUDGETS, BY_OPTION, CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
+    from stop.settings import BUDGETS, BY_OPTION, CONTROL_CALLS, CONTROL_STEPS, GODEL, RunConfig, default_set
     from stop.task import as_found, find_tasks
 
     names = arguments.tasks or [default_set(arguments.preset)]
     tasks = find_tasks(names, arguments.preset)
-    scaffold = read_scaffold(arguments.scaffold)
+    scaffold = _agent(arguments, tasks) if arguments.mode == "godel" else read_scaffold(arguments.scaffold)
     settings: dict[str, Any] = {k: getattr(arguments, k) for k in (*BUDGETS, *BY_OPTION)}
     if arguments.no_canary:
         settings["canary"] = False
-    if arguments.repeats:
+    if arguments.mode == "godel":
+        given = {k: v for k, v in settings.items() if v is not None}
+        settings = {**GODEL, "agent": arguments.agent or AGENTS[0], **given}
+    elif arguments.repeats:
         settings["test_repeats"] = 2 * arguments.repeats + 2  # as the defaults are: 3 and 8
     out = Path(arguments.out) if arguments.out else _default_out(names, arguments)
     config = RunConfig.by_preset(
         arguments.preset,
         tasks=as_found(tasks), model=arguments.model, base_url=arguments.base_url.rstrip("/"),
-        scaffold=arguments.scaffold, policy=arguments.policy,
+        scaffold=_first_version(arguments), policy=arguments.policy,
         seed=arguments.seed, sandbox=level(asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
     )  # fmt: skip
@@ -118,6 +135,21 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         steps = CONTROL_STEPS if arguments.generations is None else arguments.generations
         config = as_control(config, arguments.control, calls=CONTROL_CALLS, steps=steps)
     return Plan(config, tasks, scaffold, means(out, arguments))
+
+
+def _agent(arguments: argparse.Namespace, tasks: Sequence[Task]) -> Scaffold:
+    from stop.godel import read_agent
+    from stop.scaffold import BadScaffold
+
+    if len(tasks) != 1:
+        raise BadScaffold(f"--mode godel takes one task, not {len(tasks)}. Name one, such as maxcut.")
+    return read_agent(_first_version(arguments), tasks[0])
+
+
+def _first_version(arguments: argparse.Namespace) -> str:
+    """The scaffold's or agent's name: an agent's, too, is seldom given."""
+    unnamed = arguments.scaffold == run_parser().get_default("scaffold")
+    return "godel" if arguments.mode == "godel" and unnamed else str(arguments.scaffold)
 
 
 def _plan_like(arguments: argparse.Namespace) -> Plan:
@@ -148,7 +180,18 @@ def asked_level(arguments: argparse.Namespace) -> str:
 
 
 def _default_out(names: Sequence[str], arguments: argparse.Namespace) -> Path:
-    return usual_out(names_of(names), arguments.model, arguments.preset, f"s{arguments.seed}", arguments.control or "")
+    return usual_out(
+        names_of(names),
+        arguments.model,
+        arguments.preset,
+        _kind(arguments),
+        f"s{arguments.seed}",
+        arguments.control or "",
+    )
+
+
+def _kind(arguments: argparse.Namespace) -> str:
+    return f"godel-{arguments.agent or AGENTS[0]}" if arguments.mode == "godel" else ""
 
 
 def names_of(tasks: Sequence[str]) -> str:

@@ -99,19 +99,19 @@ def nearest(name: str, names: list[str]) -> str:
     return (f"Nearest: {close[0]}. " if close else "") + f"Found: {', '.join(sorted(names)) or 'none'}."
 
 
-def find_scaffold(name: str) -> Path:
-    """The file of a scaffold given by name or path. Raises UnknownScaffold with the nearest name."""
+def find_scaffold(name: str, kind: str = "scaffolds") -> Path:
+    """The file of a scaffold, or agent, given by name or path. Raises UnknownScaffold with the nearest name."""
     if name.endswith(".py") or "/" in name:
         if Path(name).is_file():
             return Path(name)
         what = f"{name!r} is a folder" if Path(name).is_dir() else f"no scaffold file {name!r}"
-        raise UnknownScaffold(f"{what}. Give the path of a .py file, or a name from scaffolds/.")
+        raise UnknownScaffold(f"{what}. Give the path of a .py file, or a name from {kind}/.")
     names: dict[str, Path] = {}
-    for folder in lookup_folders("scaffolds"):
+    for folder in lookup_folders(kind):
         for file in sorted(folder.glob("*.py")):
             names.setdefault(file.stem, file)
     if name not in names:
-        raise UnknownScaffold(f"no scaffold {name!r}. {nearest(name, list(names))}")
+        raise UnknownScaffold(f"no {kind[:-1]} {name!r}. {nearest(name, list(names))}")
     return names[name]
 
 

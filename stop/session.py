@@ -22,7 +22,8 @@ from stop.cache import Answers, SharedReplies, usual_folder
 from stop.chain import BadFolder, Record, read_run, read_source
 from stop.controls import as_control, check_control
 from stop.frames import Run, load
-from stop.improve import Arm, Recursion
+from stop.godel import loop
+from stop.improve import Arm
 from stop.ledger import Writing
 from stop.lineage import ImproverRun, Version
 from stop.meta import TRAIN_BLOCK, Bench
@@ -64,7 +65,7 @@ class Session:
             ledger = Writing(records, plan.means.look_again)
             self._meter = RunMeter(plan.config.budget, ledger.open(self._answers), records.time)
             made = bench(stack, plan, model, self._sandbox, self._answers, self._meter, notify)
-            self._recursion = Recursion(made, ledger, functools.partial(read_source, plan.means.out), tell)
+            self._recursion = loop(plan.config)(made, ledger, functools.partial(read_source, plan.means.out), tell)
             records.put_run(_of_this_sitting(read_run(plan.means.out), plan, model))
             for notice in self._notices(records, model, shared):
                 tell(notice)
@@ -130,6 +131,7 @@ class Session:
             if spent.what != "search_calls" or not self._recursion.begun:
                 raise
             ended = spent.what
+        ended = ended or self._recursion.stopped
         self._recursion.look_at_test(ended)
         return ended or "done"
 

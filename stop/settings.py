@@ -10,6 +10,11 @@ from stop.arguments import LEAST_SHARE
 from stop.budget import RunBudget
 
 DEFAULT_SET = "quick"
+# of a run with an agent: turns between two evaluations are prompts; programs are scored, which takes one run each
+GODEL = {
+    "accept": "better", "generations": 30, "repeats": 1, "test_repeats": 1, "noise_repeats": 0, "canary": False,
+    "prompts_per_improver_run": 12,
+}  # fmt: skip
 CONTROL_CALLS = 8000  # of a control that is like no run: search_calls, about what the default run asks for
 CONTROL_STEPS = 1000  # the most steps of a control, which takes as many as its calls allow
 BUDGETS = ("budget_calls", "budget_usd", "budget_minutes")  # of a RunConfig: may be changed on resume
@@ -83,6 +88,7 @@ class RunConfig:
     base_url: str = ""  # of the model's server; "": the provider's own
     control: str = ""  # an arm of controls.ARMS; "": the recursion itself
     search_calls: int = 0  # the most that the seed's score and all steps may ask for, known answers too; 0: no limit
+    agent: str = ""  # a Gödel agent in place of the recursion: one of arguments.AGENTS; "": none
     improved: str = ""  # of a transfer: the sha of the improver that is tried beside the scaffold; "": of no transfer
 
     def __post_init__(self) -> None:

@@ -16,13 +16,13 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"run", "show", "compare", "plot", "tasks", "check", "models", "transfer", "__init__"},
     {"replay"},
     {"session", "closing", "like", "forecast", "progress"},
-    {"plan", "improve"},
+    {"plan", "improve", "godel"},
     {"frames", "meta", "ledger", "choose", "accept", "noise", "controls", "analysis"},
     {"rewrite", "utility"},
     {"cache", "scorer", "lineage", "hostile"},
     {"sandbox", "model", "records"},
     {"task", "chain"},
-    {"scaffold", "budget", "draw", "settings", "betting", "clade"},
+    {"scaffold", "budget", "draw", "settings", "betting", "clade", "definitions"},
     {"syntax", "neutral", "arguments", "libraries"},
 ]
 
@@ -46,8 +46,8 @@ def test_imports_run_one_way(name: str) -> None:
 
 
 PURE = [
-    "scaffold", "budget", "choose", "accept", "betting", "clade", "noise", "draw", "controls", "analysis/intervals",
-    "analysis/pairs", "analysis/transfer",
+    "scaffold", "budget", "choose", "accept", "betting", "clade", "noise", "draw", "definitions", "controls",
+    "analysis/intervals", "analysis/pairs", "analysis/transfer",
 ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_the_file_tree_of_the_readme_is_that_of_the_disk() -> None:
     }
     shown |= {"/".join(f.split("/")[:2]) + "/" for f in files if f.startswith(("stop/", "tasks/")) and f.count("/") > 1}
     shown |= {f for f in files if "/" not in f} | {
-        f for f in files if f.startswith(("scaffolds/", "benchmarks/", "docs/", "notebooks/"))
+        f for f in files if f.startswith(("scaffolds/", "agents/", "benchmarks/", "docs/", "notebooks/"))
     }
     assert named == shown - {".gitignore", ".ci/"} | ({".ci/run"})
 

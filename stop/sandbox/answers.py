@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from stop.sandbox import wire
 from stop.sandbox.contract import Handle, Method, Refused, SandboxError
 
-PROXIED = frozenset({"utility", "language_model"})
+PROXIED = frozenset({"utility", "language_model", "itself"})
 
 
 @dataclass(frozen=True)

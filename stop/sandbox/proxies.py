@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 Ask = Callable[[str, str, list[object]], Any]
+Live = Callable[[str, str], None]
 
 
 class Mirrored:
@@ -76,12 +77,60 @@ class LanguageModel(Mirrored):
         return self._ask("language_model", "batch_prompt", args)
 
 
-PROXIES: dict[str, type[Mirrored]] = {"utility": Utility, "language_model": LanguageModel}
+class Itself(Mirrored):
+    """A Gödel agent's own module: the text is the host's, and what is changed there takes effect here at once."""
+
+    __slots__ = ("_live",)
+    _live: Live
+
+    def __init__(self, mirror: dict[str, object], ask: Ask, live: Live) -> None:
+        super().__init__(mirror, ask)
+        object.__setattr__(self, "_live", live)
+
+    def look(self) -> str:
+        """What the agent is, what it has used, what it defines."""
+        return self._ask("itself", "look", [])
+
+    def read(self, name: str = "") -> str:
+        """The text of a definition; of the whole module without a name."""
+        return self._ask("itself", "read", [_text(name)])
+
+    def change(self, how: str, name: str, code: str = "") -> str:
+        """how: modify, add or delete. Raises ValueError for a change that is not made."""
+        code = self._ask("itself", "change", [_text(how), _text(name), _text(code)])
+        try:
+            self._live(name, code)
+        except Exception:
+            self._live(name, self._ask("itself", "undo", []))
+            raise
+        return f"{how} {name}: done"
+
+    def run(self, code: str) -> str:
+        """What a program prints that runs beside a copy of the module, and how it ends."""
+        return self._ask("itself", "run", [_text(code)])
+
+    def evaluate(self) -> dict[str, object]:
+        """Train utility of the module as it is; the host then decides, on val, whether it is kept."""
+        return self._ask("itself", "evaluate", [])
+
+    def stop(self) -> str:
+        """Take no further turn."""
+        return self._ask("itself", "stop", [])
 
 
-def make(name: str, mirror: dict[str, object], ask: Ask) -> Mirrored:
-    """The proxy of the handle that the host calls `name`; mirror stays shared with the stream, which refreshes it."""
-    return PROXIES[name](mirror, ask)
+PROXIES: dict[str, Callable[[dict[str, object], Ask, Live], Mirrored]] = {
+    "utility": lambda mirror, ask, live: Utility(mirror, ask),
+    "language_model": lambda mirror, ask, live: LanguageModel(mirror, ask),
+    "itself": Itself,
+}
+
+
+def make(name: str, mirror: dict[str, object], ask: Ask, live: Live) -> Mirrored:
+    """The proxy of the handle that the host calls `name`; mirror stays shared with the stream, which refreshes it.
+
+    live: puts a definition into the running program, or takes it out.
+    """
+    return PROXIES[name](mirror, ask, live)
 
 
 def _text(value: object) -> object:

@@ -124,7 +124,16 @@ def _answer(line: Line, module: types.ModuleType, message: list[Any], files: set
             sys.modules["numpy"].random.seed(seed & 0xFFFFFFFF)
         args = wire.unpack(packed)
         assert isinstance(args, list)
-        args += [proxies.make(name, mirror, line.ask) for name, mirror in line.mirrors.items()]
+
+        def live(name: str, code: str) -> None:
+            """Puts a definition into the module that runs; takes it out where there is no code."""
+            if not code:
+                module.__dict__.pop(name, None)
+                return
+            files.add(f"{name}.py")
+            load(f"{name}.py", code, module.__dict__)
+
+        args += [proxies.make(name, mirror, line.ask, live) for name, mirror in line.mirrors.items()]
         payload = _pack_result(_entry(module, entry)(*args), line.result_bytes)
         _flush()
         line.send("ok", payload)

@@ -105,16 +105,12 @@ def share(what: str) -> Any:
     return convert
 
 
-def choice(name: str, choices: Sequence[str], later: Sequence[str] = ()) -> Any:
-    """One of the choices; those of the full command that do not exist yet are refused by name."""
+def choice(name: str, choices: Sequence[str]) -> Any:
+    """One of the choices; for argparse."""
 
     def convert(text: str) -> str:
         if text in choices:
             return text
-        if text in later:
-            raise argparse.ArgumentTypeError(
-                f"{name} {text!r} is not available in this version; found: {', '.join(choices)}"
-            )
         near = difflib.get_close_matches(text, choices, n=1)
         hint = f"nearest: {near[0]}; " if near else ""
         raise argparse.ArgumentTypeError(f"no {name} {text!r}; {hint}found: {', '.join(choices)}")

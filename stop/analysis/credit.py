@@ -38,9 +38,6 @@ class Evidence:
     successes: float = 0.0
     failures: float = 0.0
 
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.successes + other.successes, self.failures + other.failures)
-
     @property
     def n(self) -> int:
         """Improver runs."""

@@ -72,6 +72,11 @@ class Bench:
                 future.exception()
         return [future.result() for future in futures]
 
+    def utility(self, text: str, judge: Callable[[Sequence[str | None]], list[Judged]]) -> UtilityHandle:
+        """A utility as a scaffold sees it, with the settings' budget and feedback."""
+        c = self.config
+        return UtilityHandle(text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
+
     def handles(self, utility: UtilityHandle, draw: Draw, prompts: int | None = None) -> Handles:
         """prompts: how many the improver may make, if not as many as the settings say."""
         c = self.config
@@ -125,8 +130,7 @@ class MetaUtility:
         def judge(texts: Sequence[str | None]) -> list[Judged]:
             return [_judged(runs, text) for runs, text in zip(self.many(texts, exam), texts, strict=True)]
 
-        c = self._bench.config
-        return UtilityHandle(self.text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
+        return self._bench.utility(self.text, judge)
 
     def runs(self, source: str | None, exam: Exam) -> list[ImproverRun]:
         """The improver runs of one improver, in order of repeat and task; [] if the text cannot be an improver."""
@@ -188,9 +192,7 @@ class MetaUtility:
             return list(map(one, texts) if len(texts) < 2 else bench.measurers.map(one, texts))
 
         def handles() -> Handles:
-            c = bench.config
-            handle = UtilityHandle(task.text, c.utility_calls_per_improver_run, judge, feedback=c.feedback)
-            return bench.handles(handle, draw, dict(exam.prompts).get(task.name))
+            return bench.handles(bench.utility(task.text, judge), draw, dict(exam.prompts).get(task.name))
 
         made = bench.rewrite(text, task.seed_source, handles, bench.second_try)
         self._count(made.spent.llm_calls, exam)

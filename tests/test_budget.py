@@ -136,5 +136,6 @@ def test_a_search_may_ask_for_as_many_calls_as_it_has_and_not_for_one_more():
 
 
 def test_a_search_without_a_limit_asks_for_any_number():
-    meter = SearchMeter(0)
-    meter.add(10**9)
+    with pytest.raises(RunBudgetSpent):
+        SearchMeter(10**9 - 1).add(10**9)
+    SearchMeter(0).add(10**9)

@@ -12,8 +12,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stop.analysis.intervals import Estimate, paired_difference, stratified_mean
-from stop.analysis.measure import MOST_SHARED, Measure, combined, shared, slopes
+from stop.analysis.intervals import Estimate, stratified_mean
+from stop.analysis.measure import MOST_SHARED, Measure, shared, slopes
 from stop.analysis.recorded import (
     Recorded,
     Rows,
@@ -23,6 +23,7 @@ from stop.analysis.recorded import (
     incumbents,
     kept,
     mean_of,
+    minus,
     own_block,
     paired,
     parents,
@@ -61,11 +62,7 @@ def difference(run: Recorded, version: int, base: int, split: str = "val") -> Me
     for name, rows in ((version, first), (base, second)):
         if not rows:
             return Measure.undefined(f"version {name} was not scored on {split}")
-    if paired(first, second):
-        pairs = strata(first, gains(first)), strata(second, gains(second))
-        return Measure.of(paired_difference(*pairs))
-    found = combined([(1.0, mean_of(first, gains(first))), (-1.0, mean_of(second, gains(second)))])
-    return Measure.of(Estimate(found.mean, len(first), found.stderr, found.df), "not paired: other instances and draws")
+    return minus(first, second, paired(first, second), "not paired: other instances and draws")
 
 
 def imp_at_k(run: Recorded, k: int, split: str = "test") -> Measure:

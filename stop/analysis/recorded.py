@@ -1,8 +1,8 @@
 """What analysis reads of a run, whatever made it, and the rows that belong to one version.
 
-Owns: the frames that a metric may ask for, a version's own improver runs, the tree, who stood when. Does not own:
-reading a folder (frames), what is computed. Nothing here changes a frame, and no result depends on the order of rows;
-where a version has several decisions, the frame's index, the line in the file, says which came last.
+Owns: the frames that a metric may ask for, improver runs with their means and differences, the tree, who stood when.
+Does not own: reading a folder (frames), what is computed. Nothing here changes a frame, and no result depends on the
+order of rows; where a version has several decisions, the frame's index, the line in the file, says which came last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from stop.analysis.intervals import Estimate, stratified_mean
+from stop.analysis.intervals import Estimate, paired_difference, stratified_mean
+from stop.analysis.measure import Measure, combined
 from stop.lineage import RUNNABLE
 from stop.scaffold import canonical, sha
 
@@ -192,6 +193,17 @@ def gains(rows: Rows) -> list[float]:
 def paired(first: Rows, second: Rows) -> bool:
     """Whether they are the same improver runs of two versions: same block, tasks and repeats."""
     return bool(first) and [r[:4] for r in first] == [r[:4] for r in second]
+
+
+def minus(first: Rows, second: Rows, together: bool, limits: str) -> Measure:
+    """Gain of the first minus gain of the second. together: row i of both is one pair; if not, `limits` is its why.
+
+    n: improver runs of the first.
+    """
+    if together:
+        return Measure.of(paired_difference(strata(first, gains(first)), strata(second, gains(second))))
+    found = combined([(1.0, mean_of(first, gains(first))), (-1.0, mean_of(second, gains(second)))])
+    return Measure.of(Estimate(found.mean, len(first), found.stderr, found.df), limits)
 
 
 # -- on train --------------------------------------------------------------------------------------------------------

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stop.analysis.intervals import paired_difference
-from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, Rows, gains, mean_of, paired, runs, seed_of, strata
+from stop.analysis.measure import Measure
+from stop.analysis.recorded import Recorded, gains, mean_of, minus, paired, runs, seed_of
 
 SAME_DRAWS = ("seed", "tasks", "preset", "model")  # settings with which equal prompts get equal replies
 
@@ -63,15 +62,8 @@ def beside(run: Recorded, version: int, reference: Sequence[Recorded], split: st
     if not below:
         return Measure.undefined(f"no reference at or below {calls:g} calls per improver run on {split}", len(rows))
     other = runs(below[-1].run, seed_of(below[-1].run), split)
-    return _difference(rows, other, _same_draws(run, below[-1].run))
-
-
-def _difference(rows: Rows, other: Rows, same_draws: bool) -> Measure:
-    if same_draws and paired(rows, other):
-        return Measure.of(paired_difference(strata(rows, gains(rows)), strata(other, gains(other))))
-    found = combined([(1.0, mean_of(rows, gains(rows))), (-1.0, mean_of(other, gains(other)))])
-    measure = Measure.of(found, "not paired: other draws")
-    return Measure(measure.estimate, measure.low, measure.high, len(rows), measure.why)
+    together = _same_draws(run, below[-1].run) and paired(rows, other)
+    return minus(rows, other, together, "not paired: other draws")
 
 
 def _tasks(run: Recorded) -> Mapping[str, object]:

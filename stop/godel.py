@@ -1,8 +1,8 @@
 """A Gödel agent: a module that reads and changes itself while it runs (arXiv:2410.04444, Algorithm 1).
 
 Owns: what the agent may ask of the host, the text of its module and its changes, one step (turns up to an evaluation),
-what validation keeps. Does not own: the agent's logic (agents/), where a definition stands in a text (definitions),
-looks at test and the loop over steps (improve), records (ledger).
+what validation keeps. Does not own: the agent's logic (scaffolds/agents/), where a definition stands in a text
+(definitions), looks at test and the loop over steps (improve), records (ledger).
 
 The agent runs in a scaffold sandbox, and so does all code that it asks to be run. The text of its module, its budgets
 and the bound of its loop are the host's: what it does to its own memory is lost at the end of the step.
@@ -48,12 +48,12 @@ def read_agent(name: str, task: Task) -> Scaffold:
 
     Raises UnknownScaffold, or BadScaffold for a file that is no agent or has a name of the task's.
     """
-    path = find_scaffold(name, "agents")
+    path = find_scaffold(name, "scaffolds/agents")
     try:
         text = path.read_text(encoding="utf-8")
         found, theirs = definitions(text), definitions(task.seed_source)
     except (OSError, UnicodeDecodeError, SyntaxError) as error:
-        raise BadScaffold(f"agent {path}: {error}. Compare it with agents/godel.py.") from None
+        raise BadScaffold(f"agent {path}: {error}. Compare it with scaffolds/agents/godel.py.") from None
     if EVOLVE not in found:
         raise BadScaffold(f"agent {path}: defines no function {EVOLVE}({', '.join(PARAMETERS)}).")
     if both := sorted(set(found) & set(theirs)):

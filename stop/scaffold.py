@@ -111,7 +111,7 @@ def find_scaffold(name: str, kind: str = "scaffolds") -> Path:
         for file in sorted(folder.glob("*.py")):
             names.setdefault(file.stem, file)
     if name not in names:
-        raise UnknownScaffold(f"no {kind[:-1]} {name!r}. {nearest(name, list(names))}")
+        raise UnknownScaffold(f"no {Path(kind).name[:-1]} {name!r}. {nearest(name, list(names))}")
     return names[name]
 
 

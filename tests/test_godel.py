@@ -54,7 +54,7 @@ def agent(cut: Path, tmp_path: Path, stop_run: Callable[..., Said]) -> Callable[
         # by occurrence a script counts equal messages only; observations make each turn's message another one
         numbered = [{"match": f"turn {i}.", "replies": [reply]} for i, reply in enumerate(replies, start=1)]
         script.write_text(json.dumps(numbered))
-        source = (Path(__file__).parent.parent / "agents" / "godel.py").read_text()
+        source = (Path(__file__).parent.parent / "scaffolds" / "agents" / "godel.py").read_text()
         source = source.replace('FOCUS = ""', 'FOCUS = "algorithm"')
         source = source.replace("message(observations, itself))", "counted(observations, itself))")
         source += "\n\n\ndef counted(observations, itself):\n"

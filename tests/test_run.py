@@ -57,7 +57,7 @@ def test_a_run_ends_with_one_block_of_fixed_keys(small_run: Path, capsys: pytest
         (["--smallest-difference", "1e-200"], "'1e-200': give a difference, from 1e-09 to below 1"),
         (["--noise-repeats", "1"], "'1': give improver runs per task, 0 or at least 2"),
         (["--accept", "beter"], "nearest: better"),
-        (["--mode", "godel"], "mode 'godel' is not available"),
+        (["--mode", "goedel"], "no mode 'goedel'; nearest: godel"),
         (["--generations", "-1"], "a whole number of at least 0"),
         (["--workers", "two"], "'two'"),
         (["--replay"], "--replay needs --out"),

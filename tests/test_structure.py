@@ -88,7 +88,7 @@ def test_the_file_tree_of_the_readme_is_that_of_the_disk() -> None:
     }
     shown |= {"/".join(f.split("/")[:2]) + "/" for f in files if f.startswith(("stop/", "tasks/")) and f.count("/") > 1}
     shown |= {f for f in files if "/" not in f} | {
-        f for f in files if f.startswith(("scaffolds/", "agents/", "benchmarks/", "docs/", "notebooks/"))
+        f for f in files if f.startswith(("scaffolds/", "benchmarks/", "docs/", "notebooks/"))
     }
     assert named == shown - {".gitignore", ".ci/"} | ({".ci/run"})
 

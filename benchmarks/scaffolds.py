@@ -38,6 +38,7 @@ from stop.settings import RunConfig
 from stop.task import Task, find_tasks
 
 BASELINE = "best_of_n"
+SMALLEST_SHOWN = 0.0001  # p-value
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def tables(found: Found, scaffolds: Sequence[str], tasks: Sequence[str]) -> list
         cells = [_cell(median(values), "+") for values in gaps.values()]
         interval = one.interval()
         mean = f"{one.mean:+.4f}" + (f" [{interval[0]:+.4f}, {interval[1]:+.4f}]" if interval else "")
-        p = f"{adjusted[name]:.4f}" if name in adjusted else "none"
+        p = _p_value(adjusted[name]) if name in adjusted else "none"
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {mean} | {p} | {', '.join(_counts(signs))} |")
     return lines
 
@@ -174,6 +175,10 @@ def _strata(found: Found, name: str, tasks: Sequence[str]) -> dict[str, list[flo
 
 def _counts(signs: Sequence[int]) -> list[str]:
     return [str(signs.count(sign)) for sign in (1, 0, -1)]
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.4f}" if p >= SMALLEST_SHOWN else f"<{SMALLEST_SHOWN}"
 
 
 def _cell(found: Median, sign: str) -> str:

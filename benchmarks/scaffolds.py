@@ -38,7 +38,7 @@ from stop.settings import RunConfig
 from stop.task import Task, find_tasks
 
 BASELINE = "best_of_n"
-SMALLEST_SHOWN = 0.0001  # p-value
+SMALLEST_SHOWN = "0.0001"  # p-value
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _counts(signs: Sequence[int]) -> list[str]:
 
 
 def _p_value(p: float) -> str:
-    return f"{p:.4f}" if p >= SMALLEST_SHOWN else f"<{SMALLEST_SHOWN}"
+    return f"{p:.4f}" if p >= float(SMALLEST_SHOWN) else f"<{SMALLEST_SHOWN}"
 
 
 def _cell(found: Median, sign: str) -> str:

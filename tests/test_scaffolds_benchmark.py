@@ -38,8 +38,8 @@ def test_medians_intervals_and_differences_are_those_of_the_rows(benchmark: Modu
     up, down = lines[-2:]
     assert up.startswith("| up | +0.350 [+0.100, +0.500] | +0.3167 [") and up.endswith(" | 6, 0, 0 |")
     assert down.startswith("| down | -0.100 [-0.300, +0.000] | -0.1167 [") and down.endswith(" | 0, 2, 4 |")
-    p = [float(line.split(" | ")[-2]) for line in (up, down)]
-    assert 0.0 <= p[0] < 0.001 < p[1] < 0.05  # 12 pairs each; the smaller one is doubled by Holm
+    p = [line.split(" | ")[-2] for line in (up, down)]  # 12 pairs each; the smaller one is doubled by Holm
+    assert p[0] == "<0.0001" and 0.001 < float(p[1]) < 0.05
 
 
 def test_it_measures_what_it_does_not_know_and_goes_on_from_its_rows(

@@ -166,7 +166,8 @@ def table(scores: dict[str, list[float]], arguments: argparse.Namespace) -> str:
     lines = [
         f"{arguments.land}, against {arguments.against:g}: intervals 95 %, correlation of score and promise "
         + _shown(correlation(LANDS[arguments.land], arguments.against), "+"),
-        f"{arguments.runs} simulated runs from seed {arguments.first} on, of {arguments.budget} improver runs, the seed's true score is {SEED_SCORE}\n",
+        f"{arguments.runs} simulated runs from seed {arguments.first} on, of {arguments.budget} improver runs",
+        f"the seed's true score is {SEED_SCORE}\n",
         "| policy | true score of the version returned | median | hgm - policy, paired by seed |",
         "|---|---|---|---|",
     ]

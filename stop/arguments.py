@@ -252,15 +252,20 @@ def means_fault(arguments: argparse.Namespace) -> str:
     return ""
 
 
-NOT_GODEL = ("control", "like", "accept", "repeats", "level", "smallest_difference", "most_repeats", "noise_repeats")
+NOT_GODEL = (
+    "control", "like", "accept", "repeats", "level", "smallest_difference", "most_repeats", "noise_repeats",
+    "no_canary",
+)  # fmt: skip
 
 
 def mode_fault(arguments: argparse.Namespace) -> str:
     """What cannot be meant of --mode and the options beside it, or an empty text."""
     if arguments.mode != "godel":
         return "--agent goes with --mode godel." if arguments.agent else ""
+    if arguments.policy != "chain":
+        return "--policy does not go with --mode godel: an agent goes on from its last version that was kept."
     for name in NOT_GODEL:
-        if getattr(arguments, name) is not None:
+        if getattr(arguments, name) not in (None, False):
             option = "--" + name.replace("_", "-")
             return f"{option} does not go with --mode godel, in which an agent is scored once on each val block."
     return ""

@@ -49,9 +49,11 @@ def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
     kept = [v for v in run.standing.items() if v[1] == "kept"]
     seed, best = 0, run.best
     near = sum(bool(t.get("near_limit")) for t in run.timing if t["kind"] == "evaluation")
+    drafts = sum(verdict == "draft" for verdict in run.standing.values())
     return {
         "run": path,
-        "versions": len(run.versions),
+        "versions": len(run.versions) - drafts,
+        **({"drafts": drafts} if drafts else {}),
         "kept": len(kept),
         "seed_meta_utility": _number(run.meta_utility(seed)),
         "best_meta_utility": _number(run.meta_utility(best)),
@@ -88,7 +90,7 @@ def _evidence(run: Run) -> str:
             f"anytime-valid (n={n} or more paired improver runs each; a chance of at most {sum(levels):.4f} to keep "
             f"any child that is no better on its val block, over {len(levels)} tests); no control at equal calls"
         )
-    if run.settings.get("measure") == "utility":
+    if run.measure == "utility":
         return (
             "weak (a utility that is no lower, of one program on one val block; no test of significance, no control at "
             "equal calls; utilities of different versions are from different blocks)"

@@ -103,6 +103,8 @@ def check_control(config: RunConfig, scaffold: Scaffold) -> None:
 
 def as_control(config: RunConfig, arm: str, *, calls: int, steps: int) -> RunConfig:
     """Those settings as this control of them. Raises BadControl if the arm would change nothing."""
+    if config.agent:
+        raise BadControl(f"--control {arm}: a Gödel agent has no controls. benchmarks/godel.py has one at equal calls.")
     if arm == "mutation" and config.model.partition(":")[0] == "mutation":
         raise BadControl(f"--control mutation: the model is {config.model!r} as it is. Give --model, or another arm.")
     if arm == "random-parent" and config.policy == "random":

@@ -14,6 +14,8 @@ from stop.rewrite import MAX_TEXT_BYTES
 from stop.settings import watched
 
 LIKELY_SHARE = 0.15  # of the worst case: improvers that use their whole budget are rare (seen on seeds from 1000 up)
+LIKELY_TURNS = 1.2  # of an agent's step, one call each (seen with the mutation model, which can only change)
+CPU_SECONDS_PER_TURN = 0.1  # seen with maxcut
 CPU_SECONDS_PER_CALL = 0.005  # seen with the tasks of the set quick
 BYTES_PER_TOKEN = 4  # likely, of English and Python
 PROMPT_BYTES = 1200  # of what scaffolds say around one program and what it is for; those with an archive show more
@@ -22,7 +24,7 @@ LIKELY_REPLY_TOKENS = 700  # a short program with a sentence before it
 
 @dataclass(frozen=True)
 class _Asked:
-    """Calls at their worst and likely, and improver runs at the most."""
+    """Calls at their worst and likely, and improver runs, or steps of an agent, at the most."""
 
     worst: int
     likely: int
@@ -35,7 +37,12 @@ def forecast(plan: Plan, model: LanguageModel, arms: int = 0) -> str:
     arms: how many improvers a comparison on test has, if that is all that the plan is for; 0: a run.
     """
     c = plan.config
-    asked, what = (_compared(plan, arms), _of_comparison(plan, arms)) if arms else (_searched(plan), _of_run(plan))
+    if arms:
+        asked, what = _compared(plan, arms), _of_comparison(plan, arms)
+    elif c.agent:
+        asked, what = _evolved(plan), _of_agent(plan)
+    else:
+        asked, what = _searched(plan), _of_run(plan)
     worst, likely = asked.worst, asked.likely
     if c.budget_calls:
         worst, likely = min(worst, c.budget_calls), min(likely, c.budget_calls)
@@ -49,13 +56,13 @@ def forecast(plan: Plan, model: LanguageModel, arms: int = 0) -> str:
         **what,
         "calls_worst": worst,
         "calls_likely": likely,
-        "calls_per_improver_run": c.calls_per_improver_run,
+        "calls_per_step" if c.agent else "calls_per_improver_run": c.calls_per_improver_run,
         "tokens_worst": _of_tokens(worst, most),
         "tokens_likely": _of_tokens(likely, usual),
         "usd_worst": _usd(worst, most, price, c.budget_usd),
         "usd_likely": _usd(likely, usual, price, c.budget_usd),
         "cpu_seconds_worst": round(asked.improver_runs * _worst_cpu_seconds(plan)),
-        "cpu_seconds_likely": round(likely * CPU_SECONDS_PER_CALL),
+        "cpu_seconds_likely": round(likely * (CPU_SECONDS_PER_TURN if c.agent else CPU_SECONDS_PER_CALL)),
     }
     return "\n".join(f"{k}: {v}" for k, v in rows.items())
 
@@ -78,6 +85,12 @@ def _searched(plan: Plan) -> _Asked:
     return _Asked(worst, likely, first + on_test + further + c.generations * runs_per_step)
 
 
+def _evolved(plan: Plan) -> _Asked:
+    """By an agent: its steps. Scoring a module asks for nothing."""
+    c = plan.config
+    return _Asked(c.generations * c.calls_per_improver_run, round(LIKELY_TURNS * c.generations), c.generations)
+
+
 def _compared(plan: Plan, arms: int) -> _Asked:
     """By a comparison on test: likely the first improver asks once, and the others as often as they may."""
     c = plan.config
@@ -90,6 +103,11 @@ def _of_run(plan: Plan) -> dict[str, object]:
     c = plan.config
     per_task = f"{c.repeats} on train and val, {c.test_repeats} on test"
     return {"policy": c.policy, "accept": c.accept, "steps": c.generations, "improver_runs_per_task": per_task}
+
+
+def _of_agent(plan: Plan) -> dict[str, object]:
+    c = plan.config
+    return {"agent": c.agent, "steps": c.generations, "turns_per_step": c.prompts_per_improver_run}
 
 
 def _of_comparison(plan: Plan, arms: int) -> dict[str, object]:
@@ -141,10 +159,14 @@ def _preset(plan: Plan) -> str:
 
 
 def _worst_cpu_seconds(plan: Plan) -> float:
-    """Of one improver run in which every program, and the improver, takes all that its limits allow, tried twice."""
+    """Of one improver run in which every program, and the improver, takes all that its limits allow, tried twice.
+
+    Of an agent: of one step. Each turn, and each text that it has loaded or run, may take what a scaffold may.
+    """
     c = plan.config
     uses = c.utility_calls_per_improver_run
+    processes = c.prompts_per_improver_run + uses if c.agent else 1
     solutions = max(
         t.cpu_seconds_per_instance * (uses * t.instances["train"] + max(t.instances.values())) for t in plan.tasks
     )
-    return 2 * (solutions + c.scaffold_cpu_seconds)
+    return 2 * (solutions + processes * c.scaffold_cpu_seconds)

@@ -83,6 +83,11 @@ class Run:
         return {d["id"]: d["verdict"] for d in self.rows("decisions.jsonl")}
 
     @property
+    def measure(self) -> str:
+        """What `meta_utility` of a version holds: of a Gödel agent, which is scored itself, its utility."""
+        return str(self.settings.get("measure", "meta-utility"))
+
+    @property
     def steps(self) -> int:
         """Finished ones; -1 before the seed is scored."""
         return max((row["step"] for row in self.rows("lineage.jsonl")), default=-1)

@@ -43,11 +43,14 @@ STOP = "stop"
 FILE = "agent.py"
 
 
-def read_agent(name: str, task: Task) -> Scaffold:
-    """The module of an agent on a task: the agent's file, then the task's seed solution.
+def read_agent(name: str, tasks: Sequence[Task]) -> Scaffold:
+    """The module of an agent on the one task: the agent's file, then the task's seed solution.
 
-    Raises UnknownScaffold, or BadScaffold for a file that is no agent or has a name of the task's.
+    Raises UnknownScaffold, or BadScaffold for several tasks, or a file that is no agent or has a name of the task's.
     """
+    if len(tasks) != 1:
+        raise BadScaffold(f"a Gödel agent takes one task, not {len(tasks)}. Name one, such as maxcut.")
+    (task,) = tasks
     path = find_scaffold(name, "scaffolds/agents")
     try:
         text = path.read_text(encoding="utf-8")
@@ -303,6 +306,8 @@ def _observed(ran: Ran) -> tuple[str, str]:
 
 class Evolution(Recursion):
     """A run of one agent on one task. `meta_utility` of its versions is their utility on val."""
+
+    measure = "utility"
 
     def __init__(self, bench: Bench, *rest: Any) -> None:
         super().__init__(bench, *rest)

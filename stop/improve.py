@@ -86,6 +86,8 @@ class Arm:
 class Recursion:
     """One run. `source(version)` gives the text of a recorded version; `tell` gets one line per event."""
 
+    measure = "meta-utility"  # of a version
+
     def __init__(self, bench: Bench, ledger: Ledger, source: Callable[[str], str], tell: Callable[[str], None]) -> None:
         self._bench = bench
         self._config = bench.config
@@ -189,7 +191,7 @@ class Recursion:
         for version in (v for v in shown.values() if v.id not in known):
             runs = self._on_test(self._source(version.sha))
             outcomes += [r.record(version=version.id, split="test", block=0, unit=unit) for r in runs]
-            self._tell(f"test: version {version.id} has meta-utility {_shown(Score.of(runs))}")
+            self._tell(f"test: version {version.id} has {self.measure} {_shown(Score.of(runs))}")
         self._finish(Ending(unit, outcomes, seconds=time.monotonic() - started))
         self._ledger.look({**look, "done": True})
 

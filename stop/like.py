@@ -29,9 +29,9 @@ def like(run: Run, arm: str, means: Means, sandbox: str) -> Plan:
     tasks = find_tasks([*config.tasks], config.preset)
     for task in tasks:
         _check_task(run, task)
-    scaffold = Scaffold.checked(run.source(run.settings["scaffold"]))
     config = replace(config, sandbox=sandbox, budget_calls=0, budget_usd=0.0, budget_minutes=0.0)
     config = as_control(config, arm, calls=run.search_calls, steps=CONTROL_STEPS)
+    scaffold = Scaffold.checked(run.source(run.settings["scaffold"]))
     return Plan(config, tasks, scaffold, means, like=run.path.resolve().name)
 
 

@@ -31,6 +31,13 @@ AXES = {  # of the five axes of recursive self-improvement on which a run is pla
     "mechanism": "the current version prompts the model to rewrite its own source and keeps the best by train",
     "context": "its own source and a description of the meta-utility; no history",
 }
+OF_AN_AGENT = {  # the same for a Gödel agent
+    "target": "the agent's module: its own logic, its actions if it is free, its program; the model is fixed",
+    "timing": "while it runs: a change takes effect at once",
+    "mechanism": "the agent names an action, to read, change, run or evaluate itself; what val does not keep is undone",
+    "context": "its own source, what its last actions came to, its last versions and whether they were kept",
+    "evidence": "a higher utility on a fresh val block, or the same on each instance; test only after the last step",
+}
 AS_THEY_ARE = {  # of a transfer, in which nothing is improved
     "timing": "none: nothing is changed",
     "mechanism": "none: improvers of a run as they are, and best_of_n at no fewer calls",
@@ -86,6 +93,8 @@ class Plan:
     def _axes(self) -> Record:
         if self.transfer:
             return {**AXES, **AS_THEY_ARE}
+        if self.config.agent:
+            return OF_AN_AGENT
         lacks = arm_of(self.config).lacks
         mechanism = AXES["mechanism"]
         if self.config.policy != "chain":

@@ -112,7 +112,7 @@ def curve(run: Run) -> Figure:
         _draw_parents(axes, versions, parents)
         _draw_versions(axes, run, versions)
         axes.set_xlabel("step")
-        axes.set_ylabel("meta-utility on val")
+        axes.set_ylabel(f"{run.measure} on val")
         axes.set_xlim(-0.6, max(v.step for v in versions) + 0.6)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _legend(axes, columns=6)
@@ -252,7 +252,7 @@ def tree(run: Run) -> Figure:
         axes.set_ylim(max(y for _, y in places.values()) + 0.7, min(y for _, y in places.values()) - 0.45)
         axes.set_axis_off()
         _legend(axes, columns=6)
-        said = "From left to right: order of birth. Numbers: meta-utility on the val block of the version's own step."
+        said = f"From left to right: order of birth. Numbers: {run.measure} on the val block of the version's own step."
         _caption(figure, said)
     return figure
 

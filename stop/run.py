@@ -30,9 +30,7 @@ from stop.arguments import (
 
 if TYPE_CHECKING:
     from stop.plan import Means, Plan
-    from stop.scaffold import Scaffold
     from stop.session import Session
-    from stop.task import Task
 
 COMMAND = "python -m stop.run"
 
@@ -107,6 +105,7 @@ def _planned(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> Plan:
     """The run that the arguments describe. Creates nothing."""
     from stop.controls import as_control
+    from stop.godel import read_agent
     from stop.plan import Plan, level
     from stop.scaffold import read_scaffold
     from stop.settings import BUDGETS, BY_OPTION, CONTROL_CALLS, CONTROL_STEPS, GODEL, RunConfig, default_set
@@ -114,7 +113,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
     names = arguments.tasks or [default_set(arguments.preset)]
     tasks = find_tasks(names, arguments.preset)
-    scaffold = _agent(arguments, tasks) if arguments.mode == "godel" else read_scaffold(arguments.scaffold)
+    first = _first_version(arguments)
+    scaffold = read_agent(first, tasks) if arguments.mode == "godel" else read_scaffold(first)
     settings: dict[str, Any] = {k: getattr(arguments, k) for k in (*BUDGETS, *BY_OPTION)}
     if arguments.no_canary:
         settings["canary"] = False
@@ -127,7 +127,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     config = RunConfig.by_preset(
         arguments.preset,
         tasks=as_found(tasks), model=arguments.model, base_url=arguments.base_url.rstrip("/"),
-        scaffold=_first_version(arguments), policy=arguments.policy,
+        scaffold=first, policy=arguments.policy,
         seed=arguments.seed, sandbox=level(asked_level(arguments), out),
         **{k: v for k, v in settings.items() if v is not None},
     )  # fmt: skip
@@ -135,15 +135,6 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         steps = CONTROL_STEPS if arguments.generations is None else arguments.generations
         config = as_control(config, arguments.control, calls=CONTROL_CALLS, steps=steps)
     return Plan(config, tasks, scaffold, means(out, arguments))
-
-
-def _agent(arguments: argparse.Namespace, tasks: Sequence[Task]) -> Scaffold:
-    from stop.godel import read_agent
-    from stop.scaffold import BadScaffold
-
-    if len(tasks) != 1:
-        raise BadScaffold(f"--mode godel takes one task, not {len(tasks)}. Name one, such as maxcut.")
-    return read_agent(_first_version(arguments), tasks[0])
 
 
 def _first_version(arguments: argparse.Namespace) -> str:

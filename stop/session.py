@@ -22,7 +22,7 @@ from stop.cache import Answers, SharedReplies, usual_folder
 from stop.chain import BadFolder, Record, read_run, read_source
 from stop.controls import as_control, check_control
 from stop.frames import Run, load
-from stop.godel import loop
+from stop.godel import loop, read_agent
 from stop.improve import Arm
 from stop.ledger import Writing
 from stop.lineage import ImproverRun, Version
@@ -34,7 +34,7 @@ from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import read_scaffold
 from stop.scorer import Scorer
-from stop.settings import CONTROL_CALLS, CONTROL_STEPS, RunConfig, default_set
+from stop.settings import CONTROL_CALLS, CONTROL_STEPS, GODEL, RunConfig, default_set
 from stop.task import Task, as_found, find_tasks
 from stop.utility import Alone, Utility
 
@@ -207,17 +207,21 @@ def begin(
 
     cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
     looked at although it was before, as with --look-again. control: as with --control, with the same calls by default.
+    agent: closed or free, for what --mode godel does.
     Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadControl, BadPolicy, BadFolder,
     CannotWrite, SandboxError: one clear line.
     """
     tasks = find_tasks(list(names) or [default_set(preset)], preset)
     settings["sandbox"] = level(settings.get("sandbox", "auto"), Path(out))
+    if settings.get("agent"):
+        settings = {**GODEL, "scaffold": "godel", **settings}
     config = RunConfig.by_preset(preset, tasks=as_found(tasks), **settings)
     if config.control:
         calls, steps = config.search_calls or CONTROL_CALLS, settings.get("generations", CONTROL_STEPS)
         config = as_control(config, config.control, calls=calls, steps=steps)
     means = Means(Path(out), workers, Path(cache) if cache else None, no_cache, look_again)
-    plan = Plan(config, tasks, read_scaffold(config.scaffold), means)
+    scaffold = read_agent(config.scaffold, tasks) if config.agent else read_scaffold(config.scaffold)
+    plan = Plan(config, tasks, scaffold, means)
     return Session(plan, tell=lambda event: None, notify=lambda what: None)
 
 

@@ -150,6 +150,10 @@ class _Source:
 
         if run.seal.startswith("broken"):
             raise _bad(f"{run.path}: {run.seal}. What it says of its versions is not to be believed.")
+        if run.settings["config"].get("agent"):
+            raise _bad(
+                f"{run.path}: is of a Gödel agent, whose module is made for its own task. Give a run without one."
+            )
         try:
             version = find_version(run, wanted or str(run.best))
         except LookupError as error:

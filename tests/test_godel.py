@@ -224,9 +224,11 @@ def test_a_killed_run_of_an_agent_resumes_to_the_same_records(cut: Path, tmp_pat
 @pytest.mark.parametrize(
     ("argv", "why"),
     [
-        (["quick", "--mode", "godel"], "--mode godel takes one task"),
+        (["quick", "--mode", "godel"], "a Gödel agent takes one task, not"),
         (["maxcut", "--agent", "free"], "--agent goes with --mode godel."),
         (["maxcut", "--mode", "godel", "--repeats", "3"], "--repeats does not go with --mode godel"),
+        (["maxcut", "--mode", "godel", "--policy", "dgm"], "--policy does not go with --mode godel"),
+        (["maxcut", "--mode", "godel", "--no-canary"], "--no-canary does not go with --mode godel"),
         (["maxcut", "--mode", "godel", "--scaffold", "sed"], "no agent 'sed'"),
     ],
 )

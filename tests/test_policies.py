@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Said, records
+from conftest import TINY, Said, records
 
 import stop
 from stop.choose import POLICIES, State, policy
+from stop.forecast import forecast
 from stop.lineage import MEASURED_BLOCK, Lineage
-from stop.session import begin
+from stop.session import Session, begin
 
 STEPS = 4
 
@@ -107,6 +108,41 @@ def test_all_calls_of_a_step_are_the_versions(run_of: tuple[str, Path]) -> None:
     for version in run.rows("lineage.jsonl"):
         asked = sum(r["llm_calls"] for r in run.rows("outcomes.jsonl") if r["unit"] == version["unit"])
         assert version["llm_calls"] >= asked > 0 or version["status"] == "failed"
+
+
+def kept_its_budgets(session: Session) -> None:
+    config, run = session.plan.config, session.recorded
+    per_run = [row["llm_calls"] for row in run.rows("outcomes.jsonl")]
+    assert per_run and max(per_run) <= config.calls_per_improver_run
+    said = dict(line.split(": ", 1) for line in forecast(session.plan, session.model).splitlines())
+    assert 0 < run.llm_calls <= int(said["calls_worst"])
+    assert run.steps == config.generations
+
+
+def test_a_run_keeps_its_budgets_with_random_changes(run_of: tuple[str, Path], tiny: list[str], tmp_path: Path) -> None:
+    name, out = run_of[0], shutil.copytree(run_of[1], tmp_path / "run")
+    with begin(tiny[0], out=out, **settings(tiny, name)) as session:  # type: ignore[arg-type]
+        kept_its_budgets(session)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_run_keeps_its_budgets_with_scripted_replies_and_its_champion_is_of_what_was_kept(
+    name: str, tiny: list[str], scripted: Callable[..., str], tmp_path: Path
+) -> None:
+    solution = "def algorithm(*arguments):\n    return [i % 2 for i in range(len(arguments[0]))]\n"
+    asks_less, cannot_run = TINY.replace("n_responses=4", "n_responses=3"), "def improve_algorithm(:"
+    model = scripted(*(f"```python\n{text}```" for text in (solution, asks_less, cannot_run)))
+    with begin(tiny[0], out=tmp_path / "run", model=model, **settings(tiny, name)) as session:  # type: ignore[arg-type]
+        session.run()
+        kept_its_budgets(session)
+        run = session.recorded
+    stands = [0, *(v for v, verdict in run.standing.items() if verdict == "kept")]
+    assert run.best == stands[-1]
+    parents = {row["parent_id"] for row in run.rows("lineage.jsonl")[1:]}
+    if name in ("chain", "best"):
+        assert parents <= set(stands)
+    ran = {r["version"] for r in run.rows("outcomes.jsonl") if r["split"] == "val" and r["status"] == "ok"}
+    assert parents <= ran and not any(run.standing[v] in ("failed", "rejected", "rolled_back") for v in parents)
 
 
 # -- measured further --------------------------------------------------------------------------------------------------

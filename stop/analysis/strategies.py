@@ -28,6 +28,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from stop.analysis.recorded import Recorded, ancestry, row
 from stop.scaffold import ENTRY, PARAMETERS
 from stop.syntax import parse
 
@@ -64,6 +65,28 @@ def labels(source: str) -> list[Label]:
     lines = _NEW_LINE.split(source)
     found = [Label(strategy, line, lines[line - 1].strip()) for strategy, line in first.items()]
     return sorted(found, key=lambda label: (label.line, label.strategy))
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One version of an ancestry. strategies: in the order of the alphabet; changed: whether its parent's differ."""
+
+    version: int
+    strategies: tuple[str, ...]
+    changed: bool
+
+
+def along(run: Recorded, version: int) -> list[Generation]:
+    """The strategies from the seed down to a version, both included: which self-modifications changed the search.
+
+    Of two texts with the same labels at most constants, words or the inside of a strategy differ, as far as labels can
+    tell. Raises LookupError for a version that is not there.
+    """
+    found: list[Generation] = []
+    for one in ancestry(run, version):
+        has = tuple(sorted(label.strategy for label in labels(run.source(str(row(run, one).sha)))))
+        found.append(Generation(one, has, bool(found) and has != found[-1].strategies))
+    return found
 
 
 # -- what is read of a program ---------------------------------------------------------------------------------------

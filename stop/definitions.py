@@ -7,6 +7,8 @@ who may change what (godel).
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Mapping
 from typing import Literal
 
 from stop.syntax import parse
@@ -68,7 +70,8 @@ def _definition(name: str, code: str) -> str:
     return code.strip("\n")
 
 
-def _nodes(source: str) -> dict[str, ast.stmt]:
+@functools.lru_cache(maxsize=8)  # an agent's module is asked about again and again
+def _nodes(source: str) -> Mapping[str, ast.stmt]:
     return {name: node for node in parse(source).body if (name := _name(node))}
 
 

@@ -39,6 +39,8 @@ MOST_OBSERVATION_CHARS = 4000
 FAILURES = 3  # turns in a row that fail, after which a step ends
 MOST_ACTION_CHARS = 120
 MOST_ACTIONS = 100  # of a step, that are recorded
+MOST_READS = 200  # of a step, looks included: they are free, but each costs the host a parse
+UNDO = "undo"
 STOP = "stop"
 FILE = "agent.py"
 
@@ -100,18 +102,18 @@ class Module:
         return definitions(text).get(name, "")
 
     def undo(self) -> str:
-        """Takes back the last change; the definition as it was, "" if there was none."""
-        if not self.changes:
+        """Takes back the last change, once; the definition as it was, "" if there was none. Raises BadChange."""
+        if not self.changes or self.changes[-1].action.startswith(UNDO):
             raise BadChange("nothing to undo")
         how, name = self.changes[-1].action.split(" ", 1)
         before = self.changes[-2].text if len(self.changes) > 1 else self.base
-        self.changes.append(Change(f"undo {name}", before))
+        self.changes.append(Change(f"{UNDO} {name}", before))
         return definitions(before).get(name, "")
 
     def restore(self, why: str) -> None:
         """Back to the last version that was kept."""
         if self.text != self.base:
-            self.changes.append(Change(f"undo all: {why}", self.base))
+            self.changes.append(Change(f"{UNDO} all: {why}", self.base))
 
 
 def _is_action(name: str) -> bool:
@@ -124,6 +126,7 @@ class Itself:
     def __init__(self, module: Module, host: Host, history: Sequence[str], step: int) -> None:
         self._module, self._host, self._history, self._step = module, host, list(history), step
         self._meter = Meter(host.config.utility_calls_per_improver_run, "itself")
+        self._reads = 0
         self.evaluated = self.stopped = False
         self.asked: list[str] = []
         self.methods: Mapping[str, Method] = {
@@ -144,13 +147,13 @@ class Itself:
         }  # fmt: skip
 
     def _look(self) -> str:
-        self.asked.append("look")
+        self._count_a_read("look")
         kind = "free" if self._module.free else "closed"
         names = ", ".join(definitions(self._module.text))
         return f"{kind} agent; {self._meter.uses} of {self._meter.budget} uses; definitions: {names}"
 
     def _read(self, name: str | None) -> str:
-        self.asked.append("read")
+        self._count_a_read("read")
         if not name:
             return self._module.text
         found = definitions(self._module.text)
@@ -185,6 +188,12 @@ class Itself:
         self.asked.append(STOP)
         self.stopped = True
         return "no further turn"
+
+    def _count_a_read(self, action: str) -> None:
+        self._reads += 1
+        if self._reads > MOST_READS:
+            raise Refused("BudgetExceeded", f"more than {MOST_READS} reads in a step")
+        self.asked.append(action)
 
     def _charge(self, action: str) -> None:
         try:

@@ -179,6 +179,30 @@ def test_an_agent_that_breaks_its_own_evolve_goes_on_from_the_last_good_version(
     assert run.source(run.sha(run.best)) == run.source(run.sha(0)) and run.test_utility(run.best) is not None
 
 
+ASKING = "[itself._ask('itself', 'undo', []) for _ in range(9)]"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (f"itself.change('add', 'X', 'X = 1'); {ASKING}", "nothing to undo"),
+        ("[itself.read('') for _ in range(300)]", "more than 200 reads in a step"),
+        ("itself.change('add', 'X', 'X = ' + repr('x' * 200_000))", "at most 64000 are read"),
+        ("itself._ask('itself', 'change', [1, None, b''])", "TypeError"),
+        ("itself.change('add', 'X', 'X = 1\\nopen(2)')", "give the one definition 'X'"),
+        ("itself.change('add', 'X\\x1b[2J', 'X = 1')", "give the one definition"),
+        ("[itself.change('modify', 'algorithm', 'def algorithm(*a): return []') for _ in range(99)]", "BudgetExceeded"),
+        ("itself.run('import os; print(os.listdir(chr(47)))')", "PermissionError"),
+    ],
+)
+def test_what_an_agent_asks_of_the_host_is_bounded_and_checked(agent: Callable, body: str, why: str) -> None:
+    lines = ("try:", f"    said = {body}", "except Exception as e:", "    said = repr(e)", "raise RuntimeError(said)")
+    hostile = EVOLVE.format("\n    ".join(lines))
+    run = agent(order(hostile, action="modify", name="evolve"), "", order(action="stop"))
+    assert why in run_messages(run)[-1] + "".join(run.versions.detail)
+    assert len(run.versions) < 55 and "\x1b" not in "".join(run.versions.detail)
+
+
 def test_an_agent_that_deletes_its_own_evolve_ends_with_the_last_good_version(agent: Callable) -> None:
     run = agent(order(action="delete", name="evolve"), "", order(action="stop"))
     assert "the program defines no function 'evolve'" in run.versions.detail.tolist()[2]

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TASKS, Background, Said, answered, records
+from conftest import TASKS, Background, Said, answered, records, said_by
 
 import stop
 from stop.definitions import BadChange, changed, definitions, needed
+from stop.run import main as run_main
+from stop.session import begin
+from stop.transfer import main as transfer_main
 
 MODULE = """# what stays above
 LIMIT = 3  # why three
@@ -243,6 +246,25 @@ def test_a_killed_run_of_an_agent_resumes_to_the_same_records(cut: Path, tmp_pat
     assert stop_run(*argv, "--out", out).status == 0
     assert records(out) == whole
     assert stop_run("--replay", "--out", out).status == 0
+
+
+def test_a_session_is_a_run_of_the_command(cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, stop_run = tmp_path / "run", said_by(run_main, capsys)
+    with begin(str(cut), out=out, agent="free", generations=2, seed=3) as session:
+        session.score_seed()
+        session.step()
+    argv = [cut, "--mode", "godel", "--agent", "free", "--generations", "2", "--seed", "3", "--out", out]
+    assert stop_run(*argv).status == 0
+    run = stop.load(out)
+    assert run.steps == 2 and run.seal == "whole" and "while it runs" in run.settings["axes"]["timing"]
+    assert f"test: version 0 has utility {run.test_utility(0):.4f} (n=1)" in stop_run("--replay", "--out", out).lines
+    assert "has no controls" in stop_run("--control", "best-of-n", "--like", out).line
+    assert "whose module is made for its own task" in said_by(transfer_main, capsys)(out, "--to", "tsp").line
+
+
+def test_the_dry_run_of_an_agent_counts_turns_and_steps(cut: Path, stop_run: Callable[..., Said]) -> None:
+    said = stop_run(cut, "--mode", "godel", "--generations", "5", "--dry-run").out
+    assert "turns_per_step: 12\ncalls_worst: 360\ncalls_likely: 6\n" in said
 
 
 @pytest.mark.parametrize(

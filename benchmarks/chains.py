@@ -54,16 +54,23 @@ def chains(run: Run) -> list[list[Generation]]:
 
 
 def rates(runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
-    """Kept or not -> (children whose strategy is not their parent's, children); those that ran and differ from it."""
-    counted = {"kept": [0, 0], "not kept": [0, 0]}
+    """Kept or not -> (children whose strategy is not their parent's, children).
+
+    Of children that ran and differ from their parent; one that several runs made of the same parent counts once, as
+    kept if any of them kept it.
+    """
+    made: dict[tuple[str, str], tuple[bool, bool]] = {}  # (parent, child) -> (kept, changed)
     for run in runs:
         for chain in chains(run):
-            old, new = (run.source(run.sha(one.version)) for one in chain[-2:])
-            if edit(old, new).nodes != 0:
-                counts = counted["kept" if _kept(run, chain[-1].version) else "not kept"]
-                counts[0] += chain[-1].changed
-                counts[1] += 1
-    return {verdict: (changed, children) for verdict, (changed, children) in counted.items()}
+            pair = run.sha(chain[-2].version), run.sha(chain[-1].version)
+            if edit(*map(run.source, pair)).nodes != 0:
+                kept = _kept(run, chain[-1].version) or made.get(pair, (False,))[0]
+                made[pair] = kept, chain[-1].changed
+    found = {}
+    for verdict, wanted in (("kept", True), ("not kept", False)):
+        changes = [changed for kept, changed in made.values() if kept is wanted]
+        found[verdict] = sum(changes), len(changes)
+    return found
 
 
 def _row(run: Run, found: Sequence[list[Generation]], generations: int) -> str:

@@ -139,6 +139,24 @@ def test_without_reports_on_instances_it_works_all_the_same(name: str, sandbox: 
     assert rewrite(source(name), "x = 1", given, sandbox, Limits(cpu_seconds=5)).text == "x = 11"
 
 
+PUBLISHED = {  # what a docstring calls scaled is not here
+    "reflect": {"MINIBATCH": 3, "MERGES": 5},
+    "map_elites": {"REFERENCES": 20, "EXPLORE": 0.2, "EXPLOIT": 0.7, "MIGRATION_RATE": 0.1},
+    "funsearch": {"SHOWN": 2, "TEMPERATURE": 0.1},
+    "shinka": {"ISLANDS": 2, "ARCHIVE": 40, "ALPHA": 1.0, "CROSS": 0.1, "TEMPERATURES": (0.0, 0.5, 1.0)}
+    | {"EXPLORATION": 1.0, "EPSILON": 0.2, "DISCOUNT": 0.95},
+    "meta_agent_search": {"REFLEXIONS": 2, "DEBUGS": 3, "FAILED": 0.01},
+    "skills": {"SHOWN": 5},
+    "temperature_ladder": {"RUNGS": [0.4, 0.7, 1.0]},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_parameters_that_are_not_scaled_are_those_published(name: str, scaffold: Callable) -> None:
+    module = scaffold(name)
+    assert {constant: getattr(module, constant) for constant in PUBLISHED[name]} == PUBLISHED[name]
+
+
 # -- GEPA ------------------------------------------------------------------------------------------------------------
 def test_a_parent_is_drawn_by_the_instances_on_which_nothing_beats_it(scaffold: Callable) -> None:
     """Fronts: {0}, {1}, {1, 2}, {0}. The third is covered by the second, the fourth program is on none."""

@@ -49,7 +49,8 @@ def improve_algorithm(initial_solution, utility, language_model):
                 home.append((score, text))
                 home.sort(key=lambda one: -one[0])
                 del home[ARCHIVE:]
-            best = max(best, (score, text), key=lambda one: one[0])
+            if text:
+                best = max(best, (score, text), key=lambda one: one[0])
     return best[1]
 
 

@@ -25,6 +25,7 @@ from stop.utility import Alone, Evaluation, Utility
 
 TASKS = Path(__file__).resolve().parent.parent / "tasks"
 ONE = ["--repeats", "1", "--noise-repeats", "0"]  # one improver run per task and score, and no others of the seed
+WHOLE = "train = 8, val = 8, test = 16"  # instances of a block, as most tasks have them
 SMALL = ["maxcut", "--generations", "2", *ONE, "--workers", "2"]
 
 
@@ -261,18 +262,22 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def small_task(name: str, to: Path) -> str:
+    """A copy of a task with two instances a block, where 8 and 16 would show no more."""
+    shutil.copytree(TASKS / name, to, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (to / "task.toml").read_text()
+    assert WHOLE in text
+    (to / "task.toml").write_text(text.replace(WHOLE, "train = 2, val = 2, test = 2"))
+    return str(to)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The arguments of a run of two steps that is over in a moment: a small task, a short scaffold."""
     folder = tmp_path_factory.mktemp("tiny")
-    shutil.copytree(TASKS / "maxcut", folder / "cut", ignore=shutil.ignore_patterns("__pycache__"))
-    text = (folder / "cut" / "task.toml").read_text()
-    (folder / "cut" / "task.toml").write_text(
-        text.replace("train = 8, val = 8, test = 16", "train = 2, val = 2, test = 2")
-    )
     (folder / "short.py").write_text(TINY)
-    sizes = ["--generations", "2", "--repeats", "1", "--workers", "2"]
-    return [str(folder / "cut"), "--scaffold", str(folder / "short.py"), *sizes]
+    sizes = ["--generations", "2", "--repeats", "1", "--noise-repeats", "2", "--workers", "2"]
+    return [small_task("maxcut", folder / "cut"), "--scaffold", str(folder / "short.py"), *sizes]
 
 
 @pytest.fixture(scope="session")

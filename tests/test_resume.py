@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -11,22 +12,44 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import ONE, Said, contents, records
+from conftest import ONE, Said, answered, contents, records, small_task
 
 from stop.model import Request
 from stop.run import main
 from stop.session import Session, begin
 
-SIZE = ["maxcut", "string_grid", "--generations", "2", *ONE, "--workers", "2"]
 MOMENTS_SEED = 20231003
 
 
-def started(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "stop.run", *SIZE, "--out", str(out), "--cache", str(out) + ".cache", *more]
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nobody disturbed: its arguments, what it left, the bytes of its answers, the seconds it took."""
+
+    argv: list[str]
+    records: dict[str, bytes]
+    answered: int
+    seconds: float
+
+    def started(self, out: Path, *more: str) -> subprocess.Popen[bytes]:
+        """The same command with a folder of its own, in a process of its own."""
+        return started(self.argv, out, *more)
+
+
+def started(argv: list[str], out: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "stop.run", *argv, "--out", str(out), "--cache", str(out) + ".cache", *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def finished(argv: list[str], out: Path) -> Undisturbed:
+    start = time.monotonic()
+    process = started(argv, out)
+    _, said = process.communicate()
+    assert process.returncode == 0, said.decode()
+    return Undisturbed(argv, records(out), answered(out), time.monotonic() - start)
 
 
 def descendants(pid: int) -> set[int]:
@@ -55,20 +78,31 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
-    """The records of a run that nobody disturbed, and the seconds it took."""
-    out = tmp_path_factory.mktemp("undisturbed") / "run"
-    start = time.monotonic()
-    process = started(out)
-    _, said = process.communicate()
-    assert process.returncode == 0, said.decode()
-    return records(out), time.monotonic() - start
+def undisturbed(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A run on two small tasks with a short scaffold."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return finished([small_task("string_grid", folder / "grid"), *tiny], folder / "run")
 
 
-def killed_and_resumed(out: Path, seconds: float) -> dict[str, bytes]:
-    """Kills a run with SIGKILL after so many seconds, checks that nothing survives, and runs the same command again."""
-    process = started(out)
-    time.sleep(seconds)
+@pytest.fixture(scope="module")
+def undisturbed_in_full(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """A run on two whole tasks with the scaffold of the paper."""
+    argv = ["maxcut", "string_grid", "--generations", "2", *ONE, "--workers", "2"]
+    return finished(argv, tmp_path_factory.mktemp("undisturbed") / "run")
+
+
+def until_answered(size: int, out: Path) -> None:
+    """Waits until a run folder holds so many bytes of answers."""
+    deadline = time.monotonic() + 60
+    while answered(out) < size:
+        assert time.monotonic() < deadline, f"{out} does not get to {size} bytes"
+        time.sleep(0.005)
+
+
+def killed_and_resumed(run: Undisturbed, out: Path, wait: Callable[[], None]) -> dict[str, bytes]:
+    """Kills a run with SIGKILL after waiting, checks that nothing survives, and runs the same command again."""
+    process = run.started(out)
+    wait()
     below = descendants(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -76,7 +110,7 @@ def killed_and_resumed(out: Path, seconds: float) -> dict[str, bytes]:
     while (left := [p for p in below if alive(p)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not left, f"{len(left)} processes are alive a second after the kill"
-    again = started(out)
+    again = run.started(out)
     _, said = again.communicate()
     assert again.returncode == 0, said.decode()
     return records(out)
@@ -89,58 +123,57 @@ def assert_same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("share", [0.35, 0.7])
 def test_a_killed_run_goes_on_to_the_records_of_an_undisturbed_one(
-    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, share: float
+    undisturbed: Undisturbed, tmp_path: Path, share: float
 ) -> None:
-    expected, seconds = undisturbed
-    assert_same(killed_and_resumed(tmp_path / "run", share * seconds), expected)
+    out = tmp_path / "run"
+    resumed = killed_and_resumed(undisturbed, out, lambda: until_answered(int(share * undisturbed.answered), out))
+    assert_same(resumed, undisturbed.records)
 
 
 @pytest.mark.slow
 def test_ten_kills_at_moments_from_a_printed_seed_change_nothing(
-    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+    undisturbed_in_full: Undisturbed, tmp_path: Path
 ) -> None:
-    expected, seconds = undisturbed
-    rng = random.Random(MOMENTS_SEED)
-    moments = sorted(rng.uniform(0.05, seconds) for _ in range(10))
-    print(f"\nseed {MOMENTS_SEED}, a run of {seconds:.1f} s, killed after {', '.join(f'{m:.2f}' for m in moments)} s")
+    run, rng = undisturbed_in_full, random.Random(MOMENTS_SEED)
+    moments = sorted(rng.uniform(0.05, run.seconds) for _ in range(10))
+    said = ", ".join(f"{m:.2f}" for m in moments)
+    print(f"\nseed {MOMENTS_SEED}, a run of {run.seconds:.1f} s, killed after {said} s")
     for number, moment in enumerate(moments):
-        assert_same(killed_and_resumed(tmp_path / f"run{number}", moment), expected)
+        wait = functools.partial(time.sleep, moment)
+        assert_same(killed_and_resumed(run, tmp_path / f"run{number}", wait), run.records)
 
 
 @pytest.mark.slow
 def test_two_runs_are_equal_ten_times_of_ten_one_of_them_beside_two_cpu_hogs(
-    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+    undisturbed_in_full: Undisturbed, tmp_path: Path
 ) -> None:
-    expected, _ = undisturbed
     hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
         for number in range(10):
-            process = started(tmp_path / f"run{number}")
-            process.communicate()
-            assert_same(records(tmp_path / f"run{number}"), expected)
+            undisturbed_in_full.started(tmp_path / f"run{number}").communicate()
+            assert_same(records(tmp_path / f"run{number}"), undisturbed_in_full.records)
     finally:
         for hog in hogs:
             hog.kill()
             hog.wait()
 
 
-def test_the_number_of_workers_changes_no_record(undisturbed: tuple[dict[str, bytes], float], tmp_path: Path) -> None:
-    started(tmp_path / "run", "--workers", "5").communicate()
-    assert_same(records(tmp_path / "run"), undisturbed[0])
+def test_the_number_of_workers_changes_no_record(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    undisturbed.started(tmp_path / "run", "--workers", "5").communicate()
+    assert_same(records(tmp_path / "run"), undisturbed.records)
 
 
-def test_ctrl_c_saves_everything_prints_the_command_and_ends_with_130(
-    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
-) -> None:
-    process = started(tmp_path / "run")
-    time.sleep(0.5 * undisturbed[1])
+def test_ctrl_c_saves_everything_prints_the_command_and_ends_with_130(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    process = undisturbed.started(tmp_path / "run")
+    until_answered(undisturbed.answered // 2, tmp_path / "run")
     below = descendants(process.pid)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=10)
-    assert process.returncode == 130 and b"To go on: python -m stop.run maxcut" in said
+    again = f"To go on: python -m stop.run {undisturbed.argv[0]}"
+    assert process.returncode == 130 and again in said.decode()
     assert not [p for p in below if alive(p)]
-    started(tmp_path / "run").communicate()
-    assert_same(records(tmp_path / "run"), undisturbed[0])
+    undisturbed.started(tmp_path / "run").communicate()
+    assert_same(records(tmp_path / "run"), undisturbed.records)
 
 
 def test_a_replay_reproduces_writes_nothing_and_asks_no_model(

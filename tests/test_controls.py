@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Said, contents, records, run_json
+from conftest import ONE, TINY, Said, contents, records, run_json
 
 import stop
 from stop.arguments import CONTROLS
@@ -289,7 +289,7 @@ def test_without_history_a_report_says_the_score_alone(
         "    language_model.prompt('You are told.', f\"{sorted(report)} {len(report['instances'])} instances\")\n"
         "    return initial_solution\n"
     )
-    argv = [tiny[0], "--scaffold", scaffold, "--generations", "1", "--repeats", "1"]
+    argv = [tiny[0], "--scaffold", scaffold, "--generations", "1", *ONE]
     for out, more in (("plain", []), ("control", ["--control", "no-history"])):
         assert stop_run(*argv, *more, "--out", tmp_path / out).status == 0
     told = {out: {c["messages"][0]["text"] for c in stop.load(tmp_path / out).rows("calls.jsonl")}
@@ -302,7 +302,7 @@ def test_without_history_a_report_says_the_score_alone(
 def test_the_mutation_arm_is_the_run_of_another_model_without_it(
     tiny: list[str], tmp_path: Path, scripted: Callable[..., str], stop_run: Callable[..., Said]
 ) -> None:
-    argv = [*tiny[:3], "--generations", "1", "--repeats", "1"]
+    argv = [*tiny[:3], "--generations", "1", *ONE]
     assert stop_run(*argv, "--model", scripted("no program"), "--out", tmp_path / "run").status == 0
     assert stop_run("--control", "mutation", "--like", tmp_path / "run", "--out", tmp_path / "control").status == 0
     run = stop.load(tmp_path / "control")
@@ -373,7 +373,7 @@ def test_a_run_whose_tasks_changed_since_is_refused(
     tiny: list[str], tmp_path: Path, stop_run: Callable[..., Said]
 ) -> None:
     task = shutil.copytree(tiny[0], tmp_path / "mine")
-    assert stop_run(task, *tiny[1:3], "--generations", "0", "--repeats", "1", "--out", tmp_path / "run").status == 0
+    assert stop_run(task, *tiny[1:3], "--generations", "0", *ONE, "--out", tmp_path / "run").status == 0
     with (task / "statement.md").open("a") as f:
         f.write("\nOne more line.\n")
     said = stop_run("--control", "rename", "--like", tmp_path / "run", "--out", tmp_path / "c")

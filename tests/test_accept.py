@@ -193,8 +193,8 @@ def one_step(tiny: list[str], tmp_path: Path, stop_run: Callable[..., Said]) -> 
 
     def run(text: str, *more: object, out: str = "run") -> Path:
         (tmp_path / "first.py").write_text(text)
-        argv = [tiny[0], "--scaffold", tmp_path / "first.py", "--generations", 1, "--repeats", 1, "--out"]
-        said = stop_run(*argv, tmp_path / out, *more)
+        argv = [tiny[0], "--scaffold", tmp_path / "first.py", "--generations", 1, "--repeats", 1, "--noise-repeats", 2]
+        said = stop_run(*argv, "--out", tmp_path / out, *more)
         assert said.status == 0, said.lines
         return tmp_path / out
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Said, records
+from conftest import ONE, TINY, Said, records
 
 import stop
 from stop.choose import POLICIES, State, policy
@@ -271,7 +271,7 @@ def test_a_policy_that_cannot_be_is_one_line_with_status_2(
 def test_the_random_parent_of_an_archive_policy_is_drawn_from_its_archive(
     tiny: list[str], tmp_path: Path, stop_run: Callable[..., Said]
 ) -> None:
-    argv = [*tiny[:3], "--repeats", "1", "--generations", "3", "--policy", "dgm", "--control", "random-parent"]
+    argv = [*tiny[:3], *ONE, "--generations", "3", "--policy", "dgm", "--control", "random-parent"]
     assert stop_run(*argv, "--out", tmp_path / "r").status == 0
     run = stop.load(tmp_path / "r")
     for version in run.rows("lineage.jsonl")[1:]:

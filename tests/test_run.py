@@ -22,6 +22,12 @@ KEYS = [
 IDENTITY = "def improve_algorithm(initial_solution, utility, language_model):\n    return initial_solution\n"
 
 
+@pytest.fixture
+def cut(tiny: list[str]) -> str:
+    """A small task's folder."""
+    return tiny[0]
+
+
 def fenced(source: str) -> str:
     return f"Here it is.\n```python\n{source}```\n"
 
@@ -107,34 +113,36 @@ def test_a_resume_that_would_change_what_the_records_mean_is_refused_by_name(
 
 
 def test_a_child_that_cannot_run_is_recorded_with_its_reason_and_the_parent_goes_on(
-    tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    cut: str, tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = scripted(fenced("def improve_algorithm(x):\n    return x\n"))
-    assert main(["maxcut", "--model", model, "--generations", "2", *ONE, "--out", str(tmp_path / "r")]) == 0
+    assert main([cut, "--model", model, "--generations", "2", *ONE, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert list(run.versions.status) == ["seed", "failed", "failed"] and list(run.versions.parent_id[1:]) == [0, 0]
     assert "has the parameters (x)" in run.versions.detail[1] and run.versions.meta_utility[1] == 0.0
 
 
-def test_a_parent_that_fails_to_rewrite_itself_costs_a_step_and_nothing_else(tmp_path: Path) -> None:
+def test_a_parent_that_fails_to_rewrite_itself_costs_a_step_and_nothing_else(cut: str, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(IDENTITY.replace("return", "raise RuntimeError(utility.str[:9]) or"))
-    argv = ["maxcut", "--scaffold", str(tmp_path / "bad.py"), "--generations", "1", *ONE]
+    argv = [cut, "--scaffold", str(tmp_path / "bad.py"), "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert run.versions.status[1] == "failed" and "RuntimeError: A program" in run.versions.detail[1]
     assert set(run.outcomes.status) == {"error"} and set(run.outcomes.utility) == {0.0}
 
 
-def test_the_rule_of_the_paper_keeps_every_child_that_works(tmp_path: Path, scripted: Callable[..., str]) -> None:
-    argv = ["maxcut", "--model", scripted(fenced(IDENTITY)), "--accept", "always", "--generations", "2"]
+def test_the_rule_of_the_paper_keeps_every_child_that_works(
+    cut: str, tmp_path: Path, scripted: Callable[..., str]
+) -> None:
+    argv = [cut, "--model", scripted(fenced(IDENTITY)), "--accept", "always", "--generations", "2"]
     assert main([*argv, *ONE, "--out", str(tmp_path / "r")]) == 0
     assert list(stop.load(tmp_path / "r").versions.status) == ["seed", "kept", "kept"]
 
 
 def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cut: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["maxcut", "--generations", "1", *ONE, "--workers", "1"]
+    argv = [cut, "--generations", "1", *ONE, "--workers", "1"]
     argv += ["--out", str(tmp_path / "r")]
     assert main([*argv, "--budget-calls", "20"]) == 0
     assert "stopped: budget_calls" in capsys.readouterr().out
@@ -144,8 +152,8 @@ def test_a_spent_budget_ends_the_run_without_a_version_and_more_budget_goes_on(
     assert len(stop.load(tmp_path / "r").versions) == 2
 
 
-def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(tmp_path: Path) -> None:
-    argv = ["maxcut", "--generations", "0", *ONE, "--cache", str(tmp_path / "cache")]
+def test_a_cache_that_was_asked_for_spares_the_calls_of_a_second_run(cut: str, tmp_path: Path) -> None:
+    argv = [cut, "--generations", "0", *ONE, "--cache", str(tmp_path / "cache")]
     for out in ("a", "b"):
         assert main([*argv, "--out", str(tmp_path / out)]) == 0
     first, second = (stop.load(tmp_path / out) for out in "ab")
@@ -219,18 +227,18 @@ def test_unconfined_runs_warn_every_time(tiny: list[str], tmp_path: Path, capsys
 
 
 def test_foreign_text_reaches_the_terminal_neutralised(
-    tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    cut: str, tmp_path: Path, scripted: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     nasty = IDENTITY.replace("return initial_solution", "raise ValueError('\\x1b[2J[red]\\u202e')")
-    argv = ["maxcut", "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", *ONE]
+    argv = [cut, "--model", scripted(fenced(nasty)), "--accept", "better", "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\u202e" not in said.out + said.err
 
 
-def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(tmp_path: Path) -> None:
+def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(cut: str, tmp_path: Path) -> None:
     (tmp_path / "none.py").write_text(IDENTITY.replace("return", "assert utility.map([]) == []\n    return"))
-    argv = ["maxcut", "--scaffold", str(tmp_path / "none.py"), "--generations", "1", *ONE]
+    argv = [cut, "--scaffold", str(tmp_path / "none.py"), "--generations", "1", *ONE]
     assert main([*argv, "--out", str(tmp_path / "r")]) == 0
     run = stop.load(tmp_path / "r")
     assert (
@@ -238,8 +246,8 @@ def test_an_improver_that_asks_for_the_utility_of_nothing_ends_no_run(tmp_path: 
     )
 
 
-def test_answers_of_a_look_that_was_cut_short_become_no_part_of_a_later_step(tmp_path: Path) -> None:
-    straight, cut = ["maxcut", *ONE, "--workers", "1", "--generations"], tmp_path / "cut"
+def test_answers_of_a_look_that_was_cut_short_become_no_part_of_a_later_step(cut: str, tmp_path: Path) -> None:
+    straight, cut = [cut, *ONE, "--workers", "1", "--generations"], tmp_path / "cut"
     assert main([*straight, "2", "--out", str(tmp_path / "straight")]) == 0
     before_test = stop.load(tmp_path / "straight").rows("calls.jsonl")
     first = [call for call in before_test if call["unit"] in ("seed", "step 1")]
@@ -295,8 +303,8 @@ def test_a_replay_takes_nothing_but_its_folder(small_run: Path, capsys: pytest.C
     assert "not --seed" in capsys.readouterr().err
 
 
-def test_a_run_that_was_stopped_before_its_first_version_replays(tmp_path: Path) -> None:
-    argv = ["maxcut", *ONE, "--budget-calls", "2", "--out", str(tmp_path / "r")]
+def test_a_run_that_was_stopped_before_its_first_version_replays(cut: str, tmp_path: Path) -> None:
+    argv = [cut, *ONE, "--budget-calls", "2", "--out", str(tmp_path / "r")]
     assert main(argv) == 0
     assert main(["--replay", "--out", str(tmp_path / "r")]) == 0
 

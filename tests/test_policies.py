@@ -45,13 +45,14 @@ def test_a_run_replays(run_of: tuple[str, Path], stop_run: Callable[..., Said]) 
     assert said.status == 0 and said.out.endswith(": equal\n"), said.lines
 
 
-def test_a_run_that_is_left_and_resumed_at_every_step_is_the_same(
+def test_a_run_that_is_left_after_two_steps_and_resumed_is_the_same(
     run_of: tuple[str, Path], tiny: list[str], tmp_path: Path
 ) -> None:
     name, whole = run_of
-    for _ in range(STEPS + 1):
-        with begin(tiny[0], out=tmp_path / "r", workers=3, **settings(tiny, name)) as session:  # type: ignore[arg-type]
-            session.step() if session.recorded.rows("lineage.jsonl") else session.score_seed()
+    with begin(tiny[0], out=tmp_path / "r", workers=3, **settings(tiny, name)) as session:  # type: ignore[arg-type]
+        session.score_seed()
+        session.step()
+        session.step()
     with begin(tiny[0], out=tmp_path / "r", **settings(tiny, name)) as session:  # type: ignore[arg-type]
         session.run()
     assert records(tmp_path / "r") == records(whole)

@@ -104,7 +104,8 @@ def curve(run: Run) -> Figure:
     """Meta-utility on val, step by step, and on test where it was looked at. Raises LookupError without a version."""
     from matplotlib.ticker import MaxNLocator
 
-    versions, tested = versions_of(run), _tested(run)
+    tested = _tested(run)
+    versions = [v for v in versions_of(run) if v.status != "draft"]  # an agent's changes that were not evaluated
     with _style():
         figure, axes, beside = _panels(bool(tested))
         parents = _parents(run)

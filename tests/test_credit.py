@@ -7,7 +7,7 @@ import math
 import pytest
 from lineages import Made
 
-from stop.analysis import credit
+from stop.analysis import credit, edits, gain, recorded
 
 
 def family() -> Made:
@@ -33,6 +33,25 @@ def test_the_credible_interval_is_that_of_the_posterior() -> None:
     found = credit.metaproductivity(run, 0)
     # Beta(3, 1) has the distribution function x^3
     assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 3)), pytest.approx(0.975 ** (1 / 3)))
+
+
+def test_a_draft_enters_no_statistic() -> None:
+    with_drafts, without = Made(), Made()
+    for run, drafts in ((with_drafts, 2), (without, 0)):
+        last = run.version(None, "seed", [0.4, 0.6], text="seed")
+        for number in range(drafts):
+            last = run.version(last, "draft", text=f"draft {number}")
+        kept = run.version(last, "kept", [0.9, 0.7], text="kept")
+        for number in range(2):
+            run.version(kept, "not_better", [0.5, 0.1], text=f"child {number}")
+    for measured in (
+        lambda run: credit.metaproductivity(run, 0),
+        lambda run: credit.growth(run, 0),
+        lambda run: [one.effect for one in credit.leave_one_edit_out(run)],
+        lambda run: [len(edits.self_edits(run)), len(recorded.ancestry(run, recorded.incumbent(run)))],
+        lambda run: gain.imp_at_k(run, 1, "val"),
+    ):
+        assert measured(with_drafts) == measured(without)
 
 
 def test_a_failure_is_as_many_zeros_as_the_seed_had_runs() -> None:

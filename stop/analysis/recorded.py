@@ -59,8 +59,9 @@ class Recorded(Protocol):
 
 # -- who stood when, and who came from whom --------------------------------------------------------------------------
 def versions(run: Recorded) -> list[int]:
-    """Ids in order of birth."""
-    return sorted(int(i) for i in run.versions.id)
+    """Ids in order of birth. Drafts, changes that a Gödel agent made and did not evaluate, enter no statistics."""
+    left_out = _drafts(run)
+    return sorted(int(i) for i in run.versions.id if int(i) not in left_out)
 
 
 def seed_of(run: Recorded) -> int:
@@ -116,11 +117,20 @@ def incumbent(run: Recorded) -> int:
 
 
 def parents(run: Recorded) -> dict[int, int | None]:
-    """Version -> its parent; the seed has none."""
+    """Version -> its parent, the nearest ancestor that is no draft; the seed has none."""
     import pandas as pd
 
     pairs = zip(run.versions.id, run.versions.parent_id, strict=True)
-    return dict(sorted((int(i), None if pd.isna(p) else int(p)) for i, p in pairs))
+    born = dict(sorted((int(i), None if pd.isna(p) else int(p)) for i, p in pairs))
+    left_out = _drafts(run)
+    for i, parent in born.items():  # a parent is born before its children
+        if parent in left_out:
+            born[i] = born[parent]
+    return {i: parent for i, parent in born.items() if i not in left_out}
+
+
+def _drafts(run: Recorded) -> set[int]:
+    return {int(i) for i in run.versions.id[run.versions.status == "draft"]}
 
 
 def ancestry(run: Recorded, version: int) -> list[int]:

@@ -19,7 +19,6 @@ from stop.sandbox import LEVELS, Limits, Ran, Sandbox, SandboxError, Text, level
 
 HERE = [level for level, why_not in levels().items() if not why_not]
 RECORDS = ("calls.jsonl", "evaluations.jsonl", "outcomes.jsonl", "lineage.jsonl", "decisions.jsonl")
-SMALL = ["maxcut", "--generations", "1", *ONE]
 pytestmark = pytest.mark.skipif(not HERE, reason="nothing can be confined here")
 
 
@@ -30,11 +29,17 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def small(tiny: list[str]) -> list[str]:
+    """The arguments of a run of one step on a small task."""
+    return [*tiny[:3], "--generations", "1", *ONE]
+
+
+@pytest.fixture(scope="module")
+def runs(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same run at every level that works here."""
     folder = tmp_path_factory.mktemp("levels")
     for level in HERE:
-        assert main([*SMALL, "--sandbox", level, "--out", str(folder / level)]) == 0
+        assert main([*small, "--sandbox", level, "--out", str(folder / level)]) == 0
     return {level: folder / level for level in HERE}
 
 
@@ -51,13 +56,13 @@ def test_the_records_of_a_run_are_equal_at_every_level_and_name_it(runs: dict[st
 
 
 def test_a_run_goes_on_at_its_own_level_and_at_no_other(
-    runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    small: list[str], runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     level, out = list(runs.items())[-1]
-    assert main([*SMALL, "--out", str(out)]) == 0
+    assert main([*small, "--out", str(out)]) == 0
     other = next(one for one in LEVELS if one != level)
     if other in HERE:
-        assert main([*SMALL, "--sandbox", other, "--out", str(out)]) == 2
+        assert main([*small, "--sandbox", other, "--out", str(out)]) == 2
         assert f"was made with config sandbox '{level}', now it is '{other}'" in capsys.readouterr().err
 
 
@@ -75,18 +80,20 @@ def stop_run(*argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=WITHOUT_BWRAP, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_level_that_does_not_work_is_refused_with_the_reason_and_one_that_does(tmp_path: Path) -> None:
-    done = stop_run(*SMALL, "--sandbox", "bwrap", "--out", str(tmp_path / "r"))
+def test_a_level_that_does_not_work_is_refused_with_the_reason_and_one_that_does(
+    small: list[str], tmp_path: Path
+) -> None:
+    done = stop_run(*small, "--sandbox", "bwrap", "--out", str(tmp_path / "r"))
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and not (tmp_path / "r").exists()
     assert "no bwrap (the package bubblewrap) is installed; --sandbox " in done.stderr
 
 
 @pytest.mark.skipif("bwrap" not in HERE, reason=f"bwrap: {levels()['bwrap']}")
 def test_a_run_whose_level_does_not_work_here_is_replayed_and_not_resumed(
-    runs: dict[str, Path], tmp_path: Path
+    small: list[str], runs: dict[str, Path], tmp_path: Path
 ) -> None:
     out = shutil.copytree(runs["bwrap"], tmp_path / "r")
-    done = stop_run("maxcut", "--generations", "2", *ONE, "--out", str(out))
+    done = stop_run(*small, "--generations", "2", "--out", str(out))
     assert done.returncode == 2 and "was made with sandbox 'bwrap'" in done.stderr
     done = stop_run("--replay", "--out", str(out))
     assert done.returncode == 0 and "the run was made in 'bwrap'" in done.stderr

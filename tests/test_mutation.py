@@ -52,10 +52,10 @@ def test_other_draws_give_other_replies():
 @pytest.mark.parametrize("path", SEEDS, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_nearly_every_reply_to_a_seed_is_another_program(path):
     source = path.read_text(encoding="utf-8")
-    replies = [program(MutationModel().reply(ask(source, draw)).text) for draw in range(100)]
+    replies = [program(MutationModel().reply(ask(source, draw)).text) for draw in range(40)]
     for text in replies:
         compile(text, "reply", "exec")
-    assert sum(canonical(text) != canonical(source) for text in replies) >= 95
+    assert sum(canonical(text) != canonical(source) for text in replies) >= 38
 
 
 @pytest.mark.parametrize(

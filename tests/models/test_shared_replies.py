@@ -188,7 +188,7 @@ def test_a_reply_that_could_not_be_shared_is_not_paid_for_again_when_a_program_g
 
 
 def test_a_reply_that_was_not_taken_is_recorded_and_asked_again_by_the_next_run(shop, stop_run, tmp_path):
-    with shop(lambda token, before: "400" if before == 2 else "") as here:
+    with shop(lambda token, before: "400" if before == 12 else "") as here:  # others, asked at once, were answered
         first = stop_run(*here.argv("first", "--generations", "0"))
         served = len(here.server.requests)
         second = stop_run(*here.argv("second", "--generations", "0"))

@@ -42,10 +42,11 @@ def block(path: Path, stopped: str) -> str:
     from stop.neutral import neutral
 
     run = load(path)
-    return "---\n" + "\n".join(f"{key}: {neutral(str(value))}" for key, value in _rows(run, path, stopped).items())
+    return "---\n" + "\n".join(f"{key}: {neutral(str(value))}" for key, value in rows(run, path, stopped).items())
 
 
-def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
+def rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
+    """The lines of the block. stopped: as for `block`."""
     kept = [v for v in run.standing.items() if v[1] == "kept"]
     seed, best = 0, run.best
     near = sum(bool(t.get("near_limit")) for t in run.timing if t["kind"] == "evaluation")

@@ -38,8 +38,8 @@ def _parser() -> Parser:
         prog="python -m stop.report",
         allow_abbrev=False,
         description="Write one HTML file that shows a run, or several beside each other: what they came to, curve, "
-        "lineage, decisions with their evidence, sources, outcomes, prompts and replies, costs, how to replay. It needs "
-        "no network, and what models wrote is shown in it as text alone.",
+        "lineage, decisions with their evidence, sources, outcomes, prompts and replies, costs, how to replay. It "
+        "needs no network, and what models wrote is shown in it as text alone.",
         epilog="Exit status: 0 written, 2 wrong usage, no such run, or a file that cannot be written.",
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run")

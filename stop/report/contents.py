@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stop.chain import Record
@@ -39,15 +40,13 @@ def _run(run: Run, room: int) -> Record:
     try:
         versions = versions_of(run)
         found = {
-            "name": run.path.resolve().name, "measure": run.measure, "block": _block(run),
+            "name": run.path.resolve().name, "about": _about(run), "measure": run.measure, "block": _block(run),
             "versions": _versions(run, versions), "decisions": _decisions(run), "outcomes": _outcomes(run),
             "incidents": _incidents(run), "costs": _costs(run, versions), "control": _control(run),
             "card": _card(run), "replay": _replay(run), "best": run.best,
         }  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
-        raise LookupError(
-            f"{run.path}: a record is not what a run writes ({type(error).__name__}: {error})."
-        ) from None
+        raise LookupError(f"{run.path}: a record is not what a run writes ({type(error).__name__}: {error}).") from None
     plain: Record = _neutral(found)
     sources = packed(versions, run.source, int(room * SOURCES))
     left = room - len(embedded(plain)) - len(embedded(sources))
@@ -66,11 +65,20 @@ def _neutral(value: Any) -> Any:
 
 
 # -- what it came to ---------------------------------------------------------------------------------------------------
+def _about(run: Run) -> str:
+    config = run.settings["config"]
+    how = f"agent {config['agent']}" if config.get("agent") else f"policy {config['policy']}, accept {config['accept']}"
+    tasks, scaffold = (
+        ", ".join(Path(name).name for name in named) for named in (config["tasks"], [config["scaffold"]])
+    )
+    return f"{run.settings['model']} on {tasks}; scaffold {scaffold}, {how}"
+
+
 def _block(run: Run) -> list[list[str]]:
     """The closing block; of a run that is not over it says how far it came."""
     asked = run.settings["config"]["generations"]
     stopped = ended(run) if looked_at_test(run) else f"not finished: {run.steps} of {asked} steps"
-    return [[key, str(value)] for key, value in rows(run, run.path, stopped).items()]
+    return [[key, str(value)] for key, value in rows(run, stopped).items()]
 
 
 def _versions(run: Run, versions: Sequence[Version]) -> list[Record]:
@@ -147,14 +155,13 @@ def _control(run: Run) -> Record:
 
     config, path = run.settings["config"], shlex.quote(str(run.path))
     arm = config.get("control") or ""
-    no_controls = bool(arm or config.get("agent"))
+    made = [f"python -m stop.run --control {one} --like {path}" for one in ("best-of-n", "reword")]
     return {
-        "arm": arm, "lacks": ARMS[arm].lacks if arm in ARMS else "", "like": run.settings.get("like", ""),
-        "commands": [] if no_controls else [
-            f"python -m stop.run --control best-of-n --like {path}", f"python -m stop.run --control reword --like {path}",
-            f"python -m stop.report {path} CONTROL...",
-        ],
-    }  # fmt: skip
+        "arm": arm,
+        "lacks": ARMS[arm].lacks if arm in ARMS else "",
+        "like": run.settings.get("like", ""),
+        "commands": [] if arm or config.get("agent") else [*made, f"python -m stop.report {path} CONTROL..."],
+    }
 
 
 def _card(run: Run) -> list[Record]:
@@ -185,12 +192,12 @@ def _pairs(found: Record) -> list[list[str]]:
 
 def _replay(run: Run) -> list[list[str]]:
     path = shlex.quote(str(run.path))
+    again = "runs it again from its records alone; says equal, or names the first record that differs"
     return [
-        [f"python -m stop.run --replay --out {path}", "runs it again from its records: no model, no key, no network; "
-         "says equal, or names the first record that differs"],
+        [f"python -m stop.run --replay --out {path}", again],
         [f"python -m stop.show {path}", "the lineage as a table, and whether the seal holds"],
         [f"python -m stop.report {path}", "makes this file again, byte for byte while the folder is as it was"],
-    ]  # fmt: skip
+    ]
 
 
 # -- runs beside each other --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const CONTEXT = 3; // unchanged lines around a change
   const MOST_BARS = 60; // versions up to which each has its error bar and its parent's score drawn
+  const EDGE = 40; // room left and right of the tree
   // how versions of one standing are drawn: a colour (a class of the style) and a shape of its own
   const LOOKS = {
     seed: ["seed", "square"], kept: ["kept", "circle"], not_better: ["lost", "down"], indecisive: ["open", "diamond"],
@@ -63,7 +64,11 @@
   // -- shapes and colours ---------------------------------------------------------------------------------------------
   function shape(kind, x, y, r) {
     const at = (...points) => `M${points.map(([px, py]) => `${(x + px * r).toFixed(1)},${(y + py * r).toFixed(1)}`).join("L")}Z`;
-    const round = (s) => `M${(x - s * r).toFixed(1)},${y.toFixed(1)}a${(s * r).toFixed(1)},${(s * r).toFixed(1)} 0 1 0 ${(2 * s * r).toFixed(1)},0a${(s * r).toFixed(1)},${(s * r).toFixed(1)} 0 1 0 ${(-2 * s * r).toFixed(1)},0Z`;
+    const round = (share) => {
+      const reach = (share * r).toFixed(2);
+      const half = `a${reach},${reach} 0 0 0`;
+      return `M${(x - share * r).toFixed(2)},${y.toFixed(2)}${half} ${2 * reach},0${half} ${-2 * reach},0Z`;
+    };
     const plus = [[-0.35, -1], [0.35, -1], [0.35, -0.35], [1, -0.35], [1, 0.35], [0.35, 0.35], [0.35, 1], [-0.35, 1], [-0.35, 0.35], [-1, 0.35], [-1, -0.35], [-0.35, -0.35]];
     const turned = plus.map(([px, py]) => [(px - py) * 0.72, (px + py) * 0.72]);
     return {
@@ -213,7 +218,7 @@
       const block = Object.fromEntries(this.run.block);
       const best = this.byId.get(this.run.best);
       const figures = [
-        [`${block.seed_test_utility} → ${block.best_test_utility}`, `${this.run.measure} on test, seed → version ${this.run.best}`],
+        known(best.test) ? [`${block.seed_test_utility} → ${block.best_test_utility}`, `${this.run.measure} on test, seed → version ${best.id}`] : ["not measured", `${this.run.measure} on test`],
         [`${block.kept} of ${this.run.versions.length - 1}`, "children kept"],
         [count(block.llm_calls), "replies asked for, as if none had been known"],
         [block.usd, "dollars really spent"],
@@ -221,7 +226,7 @@
         [String(block.seal).split(":")[0], "seal"],
       ];
       const tiles = el("div", { class: "tiles" }, ...figures.map(([value, what]) => el("div", { class: "tile" }, el("b", {}, value), el("span", {}, what))));
-      return section(`${this.key}-summary`, "Summary", tiles, pairs(this.run.block), best ? null : el("p", {}, "No version stands."));
+      return section(`${this.key}-summary`, "Summary", tiles, pairs(this.run.block));
     }
 
     // -- the curve ----------------------------------------------------------------------------------------------------
@@ -305,14 +310,19 @@
 
     zoom(factor) {
       const whole = this.wholeSpacing();
-      const now = this.spacing || Math.max(whole, this.leastSpacing());
-      this.spacing = factor ? Math.min(Math.max(now * factor, whole), 120) : whole;
+      const now = this.spacing || this.usualSpacing();
+      this.spacing = Math.min(factor ? Math.max(now * factor, whole) : whole, 170);
       this.drawTree();
       this.reveal();
     }
 
     wholeSpacing() {
-      return (Math.max(this.tree.clientWidth, 280) - 56) / Math.max(this.run.versions.length - 1, 1);
+      return (Math.max(this.tree.clientWidth, 280) - 2 * EDGE) / Math.max(this.run.versions.length - 1, 1);
+    }
+
+    // as wide as there is room, but not so wide that few versions lie far apart
+    usualSpacing() {
+      return Math.min(Math.max(this.wholeSpacing(), this.leastSpacing()), 170);
     }
 
     leastSpacing() {
@@ -321,13 +331,13 @@
 
     drawTree() {
       const versions = this.run.versions;
-      const spacing = this.spacing || Math.min(Math.max(this.wholeSpacing(), this.leastSpacing()), 120);
-      const wide = Math.max(this.tree.clientWidth - 2, 56 + spacing * (versions.length - 1));
+      const spacing = this.spacing || this.usualSpacing();
+      const wide = Math.max(this.tree.clientWidth - 2, 2 * EDGE + spacing * (versions.length - 1));
       const lane = Math.min(Math.max(420 / Math.max(this.leaves, 1), 1), 46);
       const high = Math.max(110, 76 + lane * Math.max(this.leaves - 1, 0));
       const r = Math.min(Math.max(spacing * 0.42, 3.4), 9);
       const order = new Map(versions.map((v, i) => [v.id, i]));
-      const where = (v) => [28 + spacing * order.get(v.id), 34 + lane * this.heights.get(v.id)];
+      const where = (v) => [EDGE + spacing * order.get(v.id), 34 + lane * this.heights.get(v.id)];
       this.where = where;
       const svg = draw("svg", { width: wide, height: high, role: "presentation" });
       const edges = versions.filter((v) => this.byId.has(v.parent)).sort((a, b) => this.depth(a) - this.depth(b));
@@ -550,7 +560,7 @@
 
     replay() {
       const lines = this.run.replay.flatMap(([command, what]) => [el("dt", {}, el("code", {}, command)), el("dd", {}, what)]);
-      return section(`${this.key}-replay`, "How to replay", el("dl", {}, ...lines), el("p", { class: "note" }, "The seal shows accidents and careless edits of the records, not a forger; this file is derived from them and not sealed."));
+      return section(`${this.key}-replay`, "How to replay", el("dl", { class: "stacked" }, ...lines), el("p", { class: "note" }, "The seal shows accidents and careless edits of the records, not a forger; this file is derived from them and not sealed."));
     }
 
     redraw() {
@@ -590,10 +600,9 @@
   function show(page) {
     current = page;
     const { run } = page;
-    const block = Object.fromEntries(run.block);
     document.title = `${run.name} – report of stop`;
     title.textContent = run.name;
-    about.textContent = `${run.versions.length} versions, ${block.stopped}. Evidence: ${block.evidence}.`;
+    about.textContent = run.about;
     links.replaceChildren(...SECTIONS.map((s) => el("a", { href: `#${page.key}-${s}` }, s === "replay" ? "how to replay" : s)));
     main.replaceChildren(...(pages.length > 1 ? [section("beside", "Runs beside each other", ...comparison(), chooser())] : []), page.root);
     page.redraw();

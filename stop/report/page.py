@@ -28,7 +28,8 @@ PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body>
-<noscript><p>This report is drawn by the script inside it: allow scripts for this file. It asks nothing of a network.</p>
+<noscript>
+<p>This report is drawn by the script inside it: allow scripts for this file. It asks nothing of a network.</p>
 </noscript>
 <script type="application/json" id="record">{record}</script>
 <script>{script}</script>

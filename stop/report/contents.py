@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 MOST_CHARS = 1_800_000  # of the whole record
 SOURCES = 0.4  # the share of it that sources may take
 MOST_INCIDENTS = 200
-MOST_TEXT = 600  # of a reason or an error
+MOST_TEXT = 700  # of a reason or an error
+MOST_TROUBLE = 200  # of the same in the table of improver runs, of which there are thousands
 FIRST_OUTCOME = ("version", "task", "repeat", "split", "block", "status", "utility", "seed_utility", "llm_calls")
 
 
@@ -114,7 +115,9 @@ def _trouble(row: Record) -> str:
     """What went wrong in an improver run; empty if nothing did."""
     counts = row.get("counts", {})
     lost = ", ".join(f"{n} {status}" for status, n in counts.items()) if {*counts} - {"scored"} else ""
-    return "; ".join(part for part in (str(row.get("detail", "")), f"instances: {lost}" if lost else "") if part)
+    return "; ".join(
+        part for part in (str(row.get("detail", ""))[:MOST_TROUBLE], f"instances: {lost}" if lost else "") if part
+    )
 
 
 def _incidents(run: Run) -> Record:
@@ -208,12 +211,14 @@ def _compared(runs: Sequence[Run]) -> Record:
     compare.check(runs)
     summaries = [compare.summary(run) for run in runs]
     pairs = compare.compared([c for run in runs for c in compare.contenders(run)])
+    told = compare.notes(runs, summaries)
+    of_some, of_all = told[: -len(compare.NOTES)], " ".join(compare.NOTES)  # its lines are those of a terminal
     found = {
         "tables": [
             {"columns": compare.RUNS, "rows": [[str(c) for c in row] for row in compare.run_rows(summaries)]},
             {"columns": compare.PAIRS, "rows": [[str(c) for c in row] for row in compare.pair_rows(pairs)]},
         ],
-        "notes": compare.notes(runs, summaries),
+        "notes": [*of_some, of_all],
     }
     plain: Record = _neutral(found)
     return plain

@@ -31,7 +31,8 @@
   }
 
   function pairs(rows) {
-    return el("dl", {}, ...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
+    const broken = (key) => key.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]); // a long name may break there
+    return el("dl", {}, ...rows.flatMap(([key, value]) => [el("dt", {}, ...broken(key)), el("dd", {}, value)]));
   }
 
   // columns: [heading, class]; a cell is text or an element
@@ -255,7 +256,7 @@
       const x = (step) => left + ((step + 0.5) / (last + 1)) * (wide - left - right);
       const floor = high - bottom - 14; // below it lies what has no score
       const y = (value) => top + 8 + ((most - value) / (most - low)) * (floor - top - 16);
-      const r = Math.min(Math.max((wide - left) / (last + 1) / 2.6, 2.4), 6.5);
+      const r = Math.min(Math.max((wide - left) / (last + 1) / 2.6, wide < 560 ? 1.8 : 2.4), 6.5);
       const label = `${this.run.measure} on val by step, ${versions.length} versions; the table of decisions has every value`;
       const svg = draw("svg", { width: wide, height: high, role: "img", "aria-label": label });
       for (const value of ticks(low, most, high / 60)) {
@@ -265,7 +266,7 @@
       svg.append(draw("text", { x: (left + wide - right) / 2, y: high - 6, "text-anchor": "middle", class: "strong" }, "step"));
       const stood = versions.filter((v) => v.n && (["seed", "kept"].includes(v.standing) || known(v.rival)));
       const line = stood.map((v) => `${x(v.step).toFixed(1)},${y(["seed", "kept"].includes(v.standing) ? v.score : v.rival).toFixed(1)}`);
-      if (line.length > 1) svg.append(draw("polyline", { class: "current", points: line.join(" ") }));
+      if (line.length > 1) svg.append(draw("polyline", { class: several ? "current" : "current thin", points: line.join(" ") }));
       for (const v of several ? versions : []) {
         if (!v.n) continue;
         if (known(v.rival)) svg.append(draw("circle", { class: "rival", cx: x(v.step), cy: y(v.rival), r: r + 2.5 }));
@@ -371,7 +372,7 @@
     // numbers under versions, the ancestry of the best first, as long as they do not touch
     label(svg, where, spacing, r) {
       const taken = [];
-      for (const v of [...this.run.versions].sort((a, b) => this.depth(b) - this.depth(a) || a.id - b.id)) {
+      for (const v of [...this.run.versions].sort((a, b) => this.depth(b) - this.depth(a) || (b.id === this.run.best) - (a.id === this.run.best) || a.id - b.id)) {
         if (spacing < 16 && this.depth(v) < 2) continue;
         const [x, y] = where(v);
         const text = spacing >= 58 && v.n ? `${v.id}: ${number(v.score, 3)}` : String(v.id);
@@ -532,7 +533,7 @@
       const { nominal, really, priced } = this.run.costs;
       const columns = [["", "short"], ["calls", "number"], ["tokens in", "number"], ["tokens out", "number"], ["dollars", "number"]];
       const rows = nominal.map(([name, calls, into, out, usd]) => [name, count(calls), count(into), count(out), priced ? number(usd) : "unknown"]);
-      return section(`${this.key}-costs`, "Costs", el("h3", {}, "As if nothing had been known"), table("Nominal costs", columns, rows), el("h3", {}, "Really"), pairs(really));
+      return section(`${this.key}-costs`, "Costs", el("h3", {}, "As if nothing had been known"), table("Nominal costs", columns, rows), el("h3", {}, "Really spent"), pairs(really));
     }
 
     controls() {

@@ -258,7 +258,7 @@
       const y = (value) => top + 8 + ((most - value) / (most - low)) * (floor - top - 16);
       const r = Math.min(Math.max((wide - left) / (last + 1) / 2.6, wide < 560 ? 1.8 : 2.4), 6.5);
       const label = `${this.run.measure} on val by step, ${versions.length} versions; the table of decisions has every value`;
-      const svg = draw("svg", { width: wide, height: high, role: "img", "aria-label": label });
+      const svg = draw("svg", { width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": label });
       for (const value of ticks(low, most, high / 60)) {
         svg.append(draw("line", { class: "axis", x1: left, x2: wide - right, y1: y(value), y2: y(value) }), draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, String(+value.toFixed(4))));
       }
@@ -340,7 +340,7 @@
       const order = new Map(versions.map((v, i) => [v.id, i]));
       const where = (v) => [EDGE + spacing * order.get(v.id), 34 + lane * this.heights.get(v.id)];
       this.where = where;
-      const svg = draw("svg", { width: wide, height: high, role: "presentation" });
+      const svg = draw("svg", { width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "presentation" });
       const edges = versions.filter((v) => this.byId.has(v.parent)).sort((a, b) => this.depth(a) - this.depth(b));
       for (const v of edges) {
         const [[x1, y1], [x2, y2]] = [where(this.byId.get(v.parent)), where(v)];
@@ -629,4 +629,5 @@
   followed();
   addEventListener("hashchange", followed);
   addEventListener("resize", () => current.redraw());
+  addEventListener("beforeprint", () => current.zoom(0));
 })();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stop.chain import Record
@@ -37,21 +36,21 @@ def _last_look(run: Run) -> Record | None:
     return next((look for look in run.settings["looks"]["test"] if look["done"] and look["unit"] == unit), None)
 
 
-def block(path: Path, stopped: str) -> str:
+def block(run: Run, stopped: str) -> str:
     """The block, after a line `---`. stopped: done, or the budget that ended the run."""
     from stop.neutral import neutral
 
-    run = load(path)
-    return "---\n" + "\n".join(f"{key}: {neutral(str(value))}" for key, value in _rows(run, path, stopped).items())
+    return "---\n" + "\n".join(f"{key}: {neutral(str(value))}" for key, value in rows(run, stopped).items())
 
 
-def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
+def rows(run: Run, stopped: str) -> dict[str, Any]:
+    """The lines of the block. stopped: as for `block`."""
     kept = [v for v in run.standing.items() if v[1] == "kept"]
     seed, best = 0, run.best
     near = sum(bool(t.get("near_limit")) for t in run.timing if t["kind"] == "evaluation")
     drafts = sum(verdict == "draft" for verdict in run.standing.values())
     return {
-        "run": path,
+        "run": run.path,
         "versions": len(run.versions) - drafts,
         **({"drafts": drafts} if drafts else {}),
         "kept": len(kept),
@@ -68,7 +67,7 @@ def _rows(run: Run, path: Path, stopped: str) -> dict[str, Any]:
         "incidents": len(run.incidents),
         "seal": run.seal,
         "stopped": stopped,
-        "next": f"python -m stop.show {path}",
+        "next": f"python -m stop.show {run.path}",
     }
 
 

@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print()
         _print_pairs(pairs)
     print()
-    print_texts([*_false_acceptance(summaries), *_unfinished(runs), *_seals(runs), *NOTES])
+    print_texts(notes(runs, summaries))
     return 0
 
 
@@ -140,11 +140,18 @@ def _parser() -> Parser:
 
 
 def _loaded(paths: Sequence[str]) -> list[Run]:
-    """Raises LookupError for a run that is given twice, or has no version yet."""
+    """Raises LookupError as `check` does, BadFolder where there is no run."""
     import stop
-    from stop.show import versions_of
 
     runs = [stop.load(path) for path in paths]
+    check(runs)
+    return runs
+
+
+def check(runs: Sequence[Run]) -> None:
+    """Raises LookupError for a run that is given twice, or has no version yet."""
+    from stop.show import versions_of
+
     real = [run.path.resolve() for run in runs]
     for run, path in zip(runs, real, strict=True):
         if real.count(path) > 1:
@@ -153,7 +160,6 @@ def _loaded(paths: Sequence[str]) -> list[Run]:
         for number, row in enumerate(run.rows("outcomes.jsonl"), 1):
             if lacking := [key for key in NEEDED if key not in row]:
                 raise LookupError(f"{run.path}/outcomes.jsonl line {number}: lacks {lacking[0]!r}. Leave that run out.")
-    return runs
 
 
 # -- what runs came to -------------------------------------------------------------------------------------------------
@@ -237,7 +243,13 @@ def not_comparable(a: Contender, b: Contender) -> str:
 
 # -- printing ----------------------------------------------------------------------------------------------------------
 def _print_runs(summaries: Sequence[Summary]) -> None:
-    rows = [
+    numbers = ("seed", "n val", "n test", "calls of search", "calls in all", "usd")
+    print_table(RUNS, run_rows(summaries), numbers=numbers, wide=("run",))
+
+
+def run_rows(summaries: Sequence[Summary]) -> list[tuple[object, ...]]:
+    """The table of runs: a cell for each of RUNS."""
+    return [
         (s.run, s.arm, s.model, s.seed, f"{s.kept} of {s.steps}", _gain(s, s.gain_on_val), _n(s.gain_on_val),
          _gain(s, s.gain_on_test), _n(s.gain_on_test),
          "-" if s.calls_per_improver_run is None else
@@ -246,9 +258,6 @@ def _print_runs(summaries: Sequence[Summary]) -> None:
          "unknown" if s.usd is None else f"{s.usd:.4f}")
         for s in summaries
     ]  # fmt: skip
-    print_table(
-        RUNS, rows, numbers=("seed", "n val", "n test", "calls of search", "calls in all", "usd"), wide=("run",)
-    )
 
 
 def _gain(run: Summary, gain: Estimate | None) -> str:
@@ -262,13 +271,23 @@ def _n(gain: Estimate | None) -> str:
 
 
 def _print_pairs(pairs: Sequence[Pair]) -> None:
-    rows = []
+    print_table(PAIRS, pair_rows(pairs), numbers=("n", "p by Holm"), wide=("verdict",))
+
+
+def pair_rows(pairs: Sequence[Pair]) -> list[tuple[object, ...]]:
+    """The table of pairs: a cell for each of PAIRS."""
+    rows: list[tuple[object, ...]] = []
     for pair in pairs:
         d = pair.difference
         numbers = ("-", "-", "-") if d is None else (d.n, f"{d.mean:+.4f}", _interval(d))
         p = "-" if pair.p_by_holm is None else f"{pair.p_by_holm:.4f}"
         rows.append((pair.first, pair.second, *numbers, pair.verdict, p, "-" if d is None else pair.verdict_by_holm))
-    print_table(PAIRS, rows, numbers=("n", "p by Holm"), wide=("verdict",))
+    return rows
+
+
+def notes(runs: Sequence[Run], summaries: Sequence[Summary]) -> list[str]:
+    """What is to be known of the two tables."""
+    return [*_false_acceptance(summaries), *_unfinished(runs), *_seals(runs), *NOTES]
 
 
 def _interval(found: Estimate) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stop.budget import SpentBefore
 from stop.chain import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
+from stop.markup import table
 from stop.settings import RunConfig
 
 if TYPE_CHECKING:
@@ -144,6 +145,26 @@ class Run:
         path = self.path / "pending.jsonl"
         lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
         return [line for line in lines if line.startswith(b'{"kind":"call"')]
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what the run is and how far it came."""
+        config, best = self.settings["config"], self.best
+        shown = {
+            "model": self.settings["model"],
+            "tasks": ", ".join(map(str, config["tasks"])),
+            "steps": f"{max(self.steps, 0)} of {config['generations']}",
+            "versions": len(self.rows("lineage.jsonl")),
+            "kept": sum(verdict == "kept" for verdict in self.standing.values()),
+            "best version": best if self.rows("lineage.jsonl") else "none",
+            f"{self.measure} on test": self._on_test(best),
+            "calls": self.llm_calls,
+            "incidents": len(self.rows("incidents.jsonl")),
+        }
+        return table(f"run {self.path}", shown)
+
+    def _on_test(self, best: int) -> str:
+        found = {("seed" if i == 0 else f"version {i}"): self.test_utility(i) for i in sorted({0, best})}
+        return ", ".join(f"{name} {value:.4f}" for name, value in found.items() if value is not None) or "not measured"
 
     def source(self, sha: str) -> str:
         """The text of a scaffold. Raises BadFolder if it is missing or was edited."""

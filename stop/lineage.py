@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from stop.chain import Record
+from stop.markup import table
 
 Status = Literal[
     "seed", "kept", "not_better", "indecisive", "failed", "canary_failed", "pending", "rejected", "rolled_back", "draft"
@@ -129,6 +130,18 @@ class Version:
         spent = Spent.of(row)
         names = ("id", "sha", "parent", "parent_id", "step", "generation", "status", "meta_utility", "stderr", "n")
         return cls(**{n: row[n] for n in names}, spent=spent, detail=row["detail"])
+
+    def _repr_html_(self) -> str:
+        """For notebooks. Its status is that of its birth: what was decided later is in `Run.standing`."""
+        error = "" if self.stderr is None else f" ± {self.stderr:.4f}"
+        shown = {
+            "status": self.status,
+            "parent": "none: the first version" if self.parent_id is None else f"{self.parent_id} ({self.parent})",
+            "born": f"step {self.step}, generation {self.generation}",
+            "score": f"{self.meta_utility:.4f}{error} (n={self.n})" if self.n else "no score",
+            "calls": self.spent.llm_calls,
+        }
+        return table(f"version {self.id} ({self.sha})", shown | ({"detail": self.detail} if self.detail else {}))
 
 
 @dataclass(frozen=True)

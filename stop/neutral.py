@@ -10,11 +10,12 @@ HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, direction marks, surr
 
 def neutral(text: str, *, lines: bool = False, most: int = 2000) -> str:
     """Escapes control and formatting characters; one line unless `lines`; at most `most` characters."""
-    kept = KEPT if lines else set()
-    shown = "".join(
-        c
-        if c in kept or unicodedata.category(c) not in HIDDEN
-        else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in text[:most]
-    )
+    shown, kept = text[:most], KEPT if lines else set()
+    if not "".join(shown.split("\n") if lines else [shown]).isprintable():  # nearly all is: be quick about it
+        shown = "".join(
+            c
+            if c in kept or unicodedata.category(c) not in HIDDEN
+            else c.encode("unicode_escape", "surrogatepass").decode()
+            for c in shown
+        )
     return shown + (f"... ({len(text) - most} more characters)" if len(text) > most else "")

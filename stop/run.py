@@ -29,6 +29,7 @@ from stop.arguments import (
 )
 
 if TYPE_CHECKING:
+    from stop.frames import Run
     from stop.plan import Means, Plan
     from stop.session import Session
 
@@ -198,17 +199,29 @@ def usual_out(*parts: str) -> Path:
 
 def _run(plan: Plan, resumed: bool) -> int:
     from stop.closing import block, ended, finished
+    from stop.frames import load
 
     if resumed and finished(plan):
-        from stop.frames import load
-
-        print(block(plan.means.out, ended(load(plan.means.out))))
+        run = load(plan.means.out)
+        print(block(run, ended(run)))
         return 0
     what = f"run {plan.means.out}: {_what(plan)}" + " (resumed)" * resumed
     found = in_session(COMMAND, plan, what, lambda session: session.run())
     if found.stopped:
-        print(block(plan.means.out, found.stopped))
+        run = load(plan.means.out)
+        _report(run)
+        print(block(run, found.stopped))
     return found.status
+
+
+def _report(run: Run) -> None:
+    """Writes report.html. The records are whole without it: whatever is in its way is told, and fails nothing."""
+    from stop.report import NAME, write
+
+    try:
+        write([run], run.path / NAME)
+    except Exception as error:  # noqa: BLE001
+        wrong(COMMAND, f"no {NAME} was written: {error}. All else is saved; try python -m stop.report {run.path}.", 0)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from stop.cache import Answers, evaluation_key
 from stop.chain import Record
 from stop.draw import instance_seed
+from stop.markup import table
 from stop.sandbox import Child, Limits, Ran, Sandbox, Text, unless_lost
 from stop.scaffold import canonical, digest, sha
 from stop.scorer import Scorer
@@ -36,6 +37,11 @@ class Outcome:
     status: Status
     score: float = 0.0
     detail: str = ""
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        shown: dict[str, object] = {"status": self.status, "score": f"{self.score:.4f}"}
+        return table(f"instance {self.instance_id}", shown | ({"detail": self.detail} if self.detail else {}))
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def records(path: Path) -> dict[str, bytes]:
-    """Every file of a run folder but the measured times."""
-    return {name: data for name, data in contents(path).items() if name != "timing.jsonl"}
+    """Every file of a run folder but the measured times, and the report, which shows them."""
+    return {name: data for name, data in contents(path).items() if name not in ("timing.jsonl", "report.html")}
 
 
 def answered(path: Path) -> int:

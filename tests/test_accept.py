@@ -239,12 +239,12 @@ def test_a_paired_run_records_the_path_of_its_evidence_and_replays(
 def test_the_closing_block_says_how_good_the_evidence_is(
     rule: str, evidence: str, one_step: Callable[..., Path]
 ) -> None:
-    assert re.search(f"\nevidence: {evidence}", block(one_step(BETTER, "--accept", rule), "done"))
+    assert re.search(f"\nevidence: {evidence}", block(stop.load(one_step(BETTER, "--accept", rule)), "done"))
 
 
 def test_the_levels_of_a_paired_run_are_told_though_nothing_is_kept(one_step: Callable[..., Path]) -> None:
     told = "evidence: none: no version was kept by the rule paired in 1 tests at levels of 0.0304 in all"
-    assert told in block(one_step(WORSE, *PAIRED), "done")
+    assert told in block(stop.load(one_step(WORSE, *PAIRED)), "done")
 
 
 def test_the_number_of_workers_changes_nothing_of_a_paired_run(one_step: Callable[..., Path]) -> None:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {p.relative_to(ROOT / "stop").with_suffix("").as_posix(): p for p in (ROOT / "stop").rglob("*.py")}
 LAYERS = [  # a module may import from its own line and from those below it
-    {"run", "show", "compare", "plot", "tasks", "check", "models", "transfer", "__init__"},
+    {"run", "show", "compare", "plot", "tasks", "check", "models", "transfer", "report", "__init__"},
     {"replay"},
     {"session", "closing", "like", "forecast", "progress"},
     {"plan", "improve", "godel"},
@@ -23,7 +23,8 @@ LAYERS = [  # a module may import from its own line and from those below it
     {"sandbox", "model", "records"},
     {"task", "chain"},
     {"scaffold", "budget", "draw", "settings", "betting", "clade", "definitions"},
-    {"syntax", "neutral", "arguments", "libraries"},
+    {"syntax", "markup", "arguments", "libraries"},
+    {"neutral"},
 ]
 
 

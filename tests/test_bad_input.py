@@ -358,7 +358,7 @@ def test_a_torn_last_line_is_cut_off_with_one_notice_and_the_run_goes_on(
     said = stop_run("maxcut", "--generations", "2", *ONE, "--out", out)
     notices = [line for line in said.lines if "cut off" in line]
     assert said.status == 0 and notices == ["calls.jsonl: its last line was not whole and is cut off"]
-    assert contents(out) == contents(small_run)
+    assert records(out) == records(small_run)
 
 
 def test_rows_of_a_unit_without_its_end_are_left_out_of_a_replay_sealed_or_not(
@@ -394,7 +394,7 @@ def test_a_finished_run_that_was_killed_before_it_was_sealed_is_sealed_by_the_sa
     out = shutil.copytree(small_run, tmp_path / "copy")
     (out / "seal.json").unlink()
     said = stop_run("maxcut", "--generations", "2", *ONE, "--out", out)
-    assert "seal: whole" in said.out and contents(out) == contents(small_run)
+    assert "seal: whole" in said.out and records(out) == records(small_run)
 
 
 @pytest.mark.parametrize(

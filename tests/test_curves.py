@@ -89,5 +89,5 @@ def test_dollars_of_a_model_without_a_price_are_not_0() -> None:
 
 
 def test_an_unknown_cost_is_named() -> None:
-    with pytest.raises(ValueError, match="no cost 'calls'; found: llm_calls, tokens, usd, seconds"):
+    with pytest.raises(ValueError, match="no cost 'calls'; found: steps, llm_calls, tokens, usd, seconds"):
         curves.anytime(improving(), "calls")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, incumbents, mean_of, row, runs, utilities, versions
+from stop.analysis.recorded import Recorded, incumbents, mean_of, runs, utilities, versions
 
-COSTS = ("llm_calls", "tokens", "usd", "seconds")
+COSTS = ("steps", "llm_calls", "tokens", "usd", "seconds")
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,25 @@ def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
     """The value of the incumbent against what was spent: what one would have had, had the run been stopped there.
 
     Definition: V(c) = meta-utility on val of the version that stood last when the units that cost c in all were over.
-    cost: llm_calls (nominal, cached ones too), tokens (in and out), usd (nominal, of recorded prices), seconds (really
-    passed, of finished units, waiting for the model included; of a unit that a kill cut short only those of the sitting
-    that ended it). Values in [0, score_cap]. Each version keeps the value
+    cost: steps, llm_calls (nominal, cached ones too), tokens (in and out), usd (nominal, of recorded prices), seconds
+    (really passed, of finished units, waiting for the model included; of a unit that a kill cut short only those of the
+    sitting that ended it). Values in [0, score_cap]. Each version keeps the value
     of the block that it was first judged on, so V may fall, and what was kept for a high value is a little flattered:
     regression to the mean is not taken out. Source: anytime algorithms, Zilberstein, Using Anytime Algorithms in
     Intelligent Systems, AI Magazine 17(3), 1996. Not defined: no points, and why. Raises ValueError for another cost.
     """
-    spent, why = _spent(run, cost)
-    points, total = [], 0.0
+    spent, why = spending(run, cost)
     stood = incumbents(run)
-    for version, of_unit in spent.items():
-        total += of_unit
-        at = runs(run, stood[version], "val")
-        if at:
-            points.append(Point(total, stood[version], mean_of(at, utilities(at))))
+    values: dict[int, Estimate | None] = {}  # a version often stands for long
+    points = []
+    for version, total in spent.items():
+        stands = stood[version]
+        if stands not in values:
+            rows = runs(run, stands, "val")
+            values[stands] = mean_of(rows, utilities(rows)) if rows else None
+        value = values[stands]
+        if value is not None:
+            points.append(Point(total, stands, value))
     return Curve(cost, tuple(points), why)
 
 
@@ -108,22 +112,31 @@ def reached(curve: Curve, value: float) -> float | None:
     return next((point.cost for point in curve.points if point.value.mean >= value), None)
 
 
-def _spent(run: Recorded, cost: str) -> tuple[dict[int, float], str]:
-    """Version -> what its unit cost, in order of birth, up to the first that is not known; and why it ends there."""
+def spending(run: Recorded, cost: str) -> tuple[dict[int, float], str]:
+    """Version -> what was spent up to the end of its unit, in order of birth; and why it ends before the last version.
+
+    cost: as in `anytime`. Raises ValueError for another.
+    """
     if cost not in COSTS:
         raise ValueError(f"no cost {cost!r}; found: {', '.join(COSTS)}.")
     if cost == "usd" and run.settings.get("price", {}) is None:
         return {}, "the price of the model is not known: no dollars"
     seconds = {t["unit"]: float(t["seconds"]) for t in run.timing if t["kind"] == "unit" and "seconds" in t}
+    judged = {*versions(run)}
     found: dict[int, float] = {}
-    for version in versions(run):
-        line = row(run, version)
-        if cost == "seconds":
-            if line.unit not in seconds:
-                return found, f"no time is recorded of the unit {line.unit!r}: the curve ends before it"
-            found[version] = seconds[line.unit]
+    total = 0.0
+    for line in run.versions.sort_values("id").itertuples():
+        if line.id not in judged:
+            continue
+        if cost == "steps":
+            total = float(line.step)
         elif cost == "tokens":
-            found[version] = float(line.input_tokens + line.output_tokens)
+            total += float(line.input_tokens + line.output_tokens)
+        elif cost != "seconds":
+            total += float(getattr(line, cost))
+        elif line.unit in seconds:
+            total += seconds[line.unit]
         else:
-            found[version] = float(line[cost])
+            return found, f"no time is recorded of the unit {line.unit!r}: the curve ends before it"
+        found[int(line.id)] = total
     return found, "" if found else "no version is finished"

@@ -83,25 +83,31 @@ def row(run: Recorded, version: int) -> Any:
 def decisions(run: Recorded) -> list[Any]:
     """In the order in which they were taken: the first of each version as it was born, later ones where they stand."""
     first: set[int] = set()
-    timed = []
+    newest, timed = -1, []
     for place, d in enumerate(run.decisions.sort_index(kind="stable").itertuples()):
         if d.id in first:  # review, canary, rollback: after all that was decided before
-            timed.append((max(first), place, d))
+            timed.append((newest, place, d))
         else:
             first.add(d.id)
+            newest = max(newest, d.id)
             timed.append((d.id, -1, d))
     return [d for *_, d in sorted(timed, key=lambda one: one[:2])]
 
 
 def incumbents(run: Recorded) -> dict[int, int]:
     """Version id -> the version that a run stopped after its unit would have returned: the last that stands by then."""
-    taken, found = decisions(run), {}
-    ids = versions(run)
-    first = {i: next(k for k, d in enumerate(taken) if d.id == i) for i in ids}
-    for number, i in enumerate(ids):
-        until = first[ids[number + 1]] if number + 1 < len(ids) else len(taken)
-        standing = {d.id: d.verdict for d in taken[:until]}
-        found[i] = max((v for v, verdict in standing.items() if verdict in RUNNABLE), default=ids[0])
+    taken, ids = decisions(run), versions(run)
+    first: dict[int, int] = {}
+    for k, d in enumerate(taken):
+        first.setdefault(d.id, k)
+    ends = [*(first[i] for i in ids[1:]), len(taken)]
+    stand: set[int] = set()
+    found, at = {}, 0
+    for i, end in zip(ids, ends, strict=False):
+        for d in taken[at:end]:
+            (stand.add if d.verdict in RUNNABLE else stand.discard)(d.id)
+        at = end
+        found[i] = max(stand, default=ids[0])
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ TIMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # what is read, a
     "sent": (("key", "again"), ("usd",)), "paid": (("key",), ("usd",)),
 }  # fmt: skip
 Record = dict[str, Any]
+_decoded = json.JSONDecoder().decode  # json.loads looks for an encoding first, which is a third of the time
 
 
 class BadFolder(ValueError):
@@ -68,25 +69,37 @@ def link(line: bytes) -> str:
 
 def read_lines(path: Path) -> tuple[list[Record], Break | None]:
     """The records of a chained file up to the first line that does not hold, and where that is."""
-    if not path.is_file():
-        return [], None
     records: list[Record] = []
+    for found in each_line(path):
+        if isinstance(found, Break):
+            return records, found
+        records.append(found)
+    return records, None
+
+
+def each_line(path: Path) -> Iterator[Record | Break]:
+    """As `read_lines`, one after the other: however long the file is, one line of it is held."""
+    if not path.is_file():
+        return
+    needed = {*NEEDED.get(path.name, ())}
     prev = ""
-    *lines, rest = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        record = _parsed(line)
-        if record is None:
-            return records, Break(path.name, number, "not a whole record", torn=number == len(lines) and not rest)
-        if record.get("prev") != prev:
-            return records, Break(
-                path.name, number, "does not continue the line before it: a record was edited or removed"
-            )
-        lacking = [key for key in NEEDED.get(path.name, ()) if key not in record]
-        if lacking:
-            return records, Break(path.name, number, f"lacks {lacking[0]!r}: it was not made by a run")
-        prev = link(line)
-        records.append(record)
-    return records, Break(path.name, len(lines) + 1, "not a whole record", torn=True) if rest else None
+    with path.open("rb") as file:
+        for number, read in enumerate(file, 1):
+            line = read.removesuffix(b"\n")
+            record = _parsed(line) if line is not read else None
+            if record is None:
+                yield Break(path.name, number, "not a whole record", torn=not file.read(1))
+                return
+            if record.get("prev") != prev:
+                why = "does not continue the line before it: a record was edited or removed"
+                yield Break(path.name, number, why)
+                return
+            if not needed <= record.keys():
+                lacking = next(key for key in NEEDED[path.name] if key not in record)
+                yield Break(path.name, number, f"lacks {lacking!r}: it was not made by a run")
+                return
+            prev = link(line)
+            yield record
 
 
 def read_pending(path: Path) -> tuple[list[Record], bool]:
@@ -154,7 +167,7 @@ def read_source(path: Path, sha: str) -> str:
 def _parsed(line: bytes) -> Record | None:
     """The object of a line; None if it holds none."""
     try:
-        found = json.loads(line)
+        found = _decoded(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stop.budget import SpentBefore
-from stop.chain import FORMAT, BadFolder, Record, check_seal, read_lines, read_run, read_source, read_timing
+from stop.chain import (
+    FORMAT,
+    BadFolder,
+    Break,
+    Record,
+    check_seal,
+    each_line,
+    read_lines,
+    read_run,
+    read_source,
+    read_timing,
+)
 from stop.markup import table
 from stop.settings import RunConfig
 
@@ -191,6 +204,17 @@ class Run:
     def rows(self, name: str) -> list[Record]:
         """The records of one chained file, up to the first line that does not hold."""
         return read_lines(self.path / name)[0]
+
+    def in_parts(self, name: str, rows: int = 50_000) -> Iterator[DataFrame]:
+        """The records of one chained file as frames of at most `rows` rows, read as they are asked for.
+
+        For runs whose records do not fit into memory. Ends, as `rows`, at the first line that does not hold.
+        """
+        from pandas import DataFrame
+
+        records = (found for found in each_line(self.path / name) if not isinstance(found, Break))
+        while part := list(itertools.islice(records, rows)):
+            yield DataFrame(part)
 
     def _frame(self, name: str, columns: list[str]) -> DataFrame:
         from pandas import DataFrame

@@ -132,7 +132,7 @@ def _next(run: Run, versions: int) -> str:
     path = shlex.quote(str(run.path))
     shown = run.best or versions - 1
     what = "what the best version changed" if run.best else "the last attempt" if shown else "the seed's source"
-    return f"python -m stop.show {path} {shown} ({what}); python -m stop.plot {path} (curve and tree)"
+    return f"python -m stop.show {path} {shown} ({what}); python -m stop.plot {path} (figures)"
 
 
 def print_table(

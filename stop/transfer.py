@@ -204,6 +204,12 @@ def _finished(plan: Plan, arms: Sequence[Arm]) -> bool:
     return run.seal == "whole" and any(look["done"] and look.get("arms") == asked for look in _looks(run))
 
 
+def last_look(run: Run) -> list[Record]:
+    """The improver runs of the last comparison that was finished; [] if there is none, or the folder is no transfer."""
+    units = [look["unit"] for look in _looks(run) if look["done"]] if "transfer" in run.settings else []
+    return [row for row in run.rows("outcomes.jsonl") if units and row["unit"] == units[-1]]
+
+
 def _looks(run: Run) -> list[Record]:
     looks: list[Record] = run.settings["looks"]["test"]
     return looks
@@ -216,8 +222,7 @@ def _show(path: Path, stopped: str) -> None:
     from stop.show import print_table, print_texts
 
     run = stop.load(path)
-    units = [look["unit"] for look in _looks(run) if look["done"]]
-    outcomes = [row for row in run.rows("outcomes.jsonl") if units and row["unit"] == units[-1]]
+    outcomes = last_look(run)
     found = comparisons(outcomes)
     if found:
         rows = [_row(one, one.task in run.settings["transfer"]["seen"]) for one in found]

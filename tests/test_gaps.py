@@ -150,3 +150,12 @@ def test_gains_task_by_task() -> None:
     run.version(None, "seed", {"a": [0.3], "b": [0.5, 0.7]}, seed=0.2)
     found = gaps.by_task(run, 0)
     assert found["a"].estimate == pytest.approx(0.1) and found["b"].estimate == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_meta_utilities_read_at_once_are_those_read_one_by_one(split: str) -> None:
+    run = memoriser()
+    run.score(0, "val", 3, [0.9, 0.9])  # as the parent of a child: not its own
+    assert gaps.meta_utilities(run, [0, 7], split) == {0: gaps.meta_utility(run, 0, split)}
+    with pytest.raises(ValueError, match="no split 'test' to read at once"):
+        gaps.meta_utilities(run, [0], "test")

@@ -7,7 +7,9 @@ policy hgm chooses by) also has the runs in which a version was measured further
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stop.analysis.edits import reverted
@@ -116,19 +118,22 @@ def leave_one_edit_out(run: Recorded, split: str = "val") -> list[LeftOut]:
     """
     best = incumbent(run)
     path = ancestry(run, best)
+    by_program: dict[str, list[int]] = {}
+    for v in versions(run) if len(path) > 1 else ():
+        by_program.setdefault(_program(run.source(str(row(run, v).sha))), []).append(v)
     found = []
     for parent, child in zip(path, path[1:], strict=False):
         texts = (run.source(str(row(run, v).sha)) for v in (parent, child, best))
         without = reverted(*texts)
-        found.append(LeftOut(child, _effect(run, best, without, split)))
+        same = [] if without is None else by_program.get(_program(without), [])
+        found.append(LeftOut(child, _effect(run, best, without, same, split)))
     return found
 
 
-def _effect(run: Recorded, best: int, without: str | None, split: str) -> Measure:
+def _effect(run: Recorded, best: int, without: str | None, same: Sequence[int], split: str) -> Measure:
+    """same: the versions that are the program without the edit."""
     if without is None:
         return Measure.undefined("missing: later edits changed the same or adjoining lines: it cannot be undone alone")
-    wanted = _program(without)
-    same = [v for v in versions(run) if _program(run.source(str(row(run, v).sha))) == wanted]
     scored = [difference(run, best, v, split) for v in same]
     defined = sorted((m for m in scored if m.estimate is not None), key=lambda m: "not paired" in m.why)
     if defined:
@@ -137,6 +142,7 @@ def _effect(run: Recorded, best: int, without: str | None, split: str) -> Measur
     return Measure.undefined(f"missing: {what}; it would have to be run")
 
 
+@functools.lru_cache(maxsize=1024)
 def _program(text: str) -> str:
     """What tells programs apart; a text that does not parse is only equal to itself."""
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, incumbents, mean_of, runs, utilities, versions
+from stop.analysis.recorded import Recorded, incumbents, mean_of, own_runs, utilities, versions
 
 COSTS = ("steps", "llm_calls", "tokens", "usd", "seconds")
 
@@ -45,13 +45,13 @@ def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
     Intelligent Systems, AI Magazine 17(3), 1996. Not defined: no points, and why. Raises ValueError for another cost.
     """
     spent, why = spending(run, cost)
-    stood = incumbents(run)
+    stood, own = incumbents(run), own_runs(run)
     values: dict[int, Estimate | None] = {}  # a version often stands for long
     points = []
     for version, total in spent.items():
         stands = stood[version]
         if stands not in values:
-            rows = runs(run, stands, "val")
+            rows = own.get(stands, [])
             values[stands] = mean_of(rows, utilities(rows)) if rows else None
         value = values[stands]
         if value is not None:

@@ -6,6 +6,8 @@ is the sign of over-fitting, or of a program that games what it can see.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from stop.analysis.intervals import Estimate, stratified_mean
 from stop.analysis.measure import Measure, combined, slopes
 from stop.analysis.recorded import (
@@ -15,6 +17,7 @@ from stop.analysis.recorded import (
     gains,
     kept,
     mean_of,
+    own_runs,
     runs,
     seed_of,
     seed_on_train,
@@ -45,6 +48,26 @@ def meta_utility(run: Recorded, version: int, split: str = "val") -> Measure:
     if isinstance(seen, str):
         return Measure.undefined(seen, len(rows))
     return Measure.of(mean_of(rows, seen))
+
+
+def meta_utilities(
+    run: Recorded, versions: Sequence[int], split: str = "val", own: Mapping[int, Rows] | None = None
+) -> dict[int, Measure]:  # fmt: skip
+    """`meta_utility` of several versions on val or train, read at once: of thousands in the time of a few.
+
+    own: what `own_runs` gave before, to spare that reading. Versions for which it is not defined are left out. Raises
+    ValueError for another split.
+    """
+    if split not in ("val", "train"):
+        raise ValueError(f"no split {split!r} to read at once; found: val, train.")
+    own, found = own_runs(run) if own is None else own, {}
+    known = train_utility(run) if split == "train" else {}
+    for version in versions:
+        rows = own.get(version, [])
+        values = _looked_up(run, rows, known) if split == "train" else utilities(rows)
+        if rows and not isinstance(values, str):
+            found[version] = Measure.of(mean_of(rows, values))
+    return found
 
 
 def gap(run: Recorded, version: int, seen: str = "train", unseen: str = "val") -> Measure:
@@ -127,7 +150,10 @@ def _train_gap(run: Recorded, version: int, unseen: str, seeds: dict[str, float]
 
 def _on_train(run: Recorded, rows: Rows) -> list[float] | str:
     """The train utility of what each improver run returned, 0 for one that failed; or what was not measured."""
-    known = train_utility(run)
+    return _looked_up(run, rows, train_utility(run))
+
+
+def _looked_up(run: Recorded, rows: Rows, known: Mapping[tuple[str, str], float]) -> list[float] | str:
     found = []
     for r in rows:
         key = (r.task, canonical_sha(run, r.solution))

@@ -178,8 +178,34 @@ def runs(run: Recorded, version: int, split: str, block: int | None = None) -> R
         return []
     if block is None:
         block = own_block(run, version) if split == "val" else int(frame.block.min())
-    found = [ImproverRow(*values) for values in frame[list(ImproverRow._fields)].itertuples(index=False, name=None)]
-    once = {(r.task, r.repeat): r for r in reversed(found) if r.block == block}
+    return _once(_improver_rows(frame), block)
+
+
+def own_runs(run: Recorded) -> dict[int, Rows]:
+    """Version -> `runs(run, version, "val")`, of all that were scored, at one reading."""
+    blocks: dict[int, int] = {}
+    first = run.decisions.sort_index()
+    for version, block in zip(first.id, first.block, strict=True):
+        blocks.setdefault(int(version), int(block))
+    frame = run.outcomes
+    frame = frame[(frame.split == "val") & frame.version.notna()]
+    if frame.empty:
+        return {}
+    frame = frame[frame.block == frame.version.map(blocks)]
+    found: dict[int, Rows] = {}
+    for version, one in zip(frame.version, _improver_rows(frame), strict=True):
+        found.setdefault(int(version), []).append(one)
+    return {version: _once(rows, blocks[version]) for version, rows in found.items()}
+
+
+def _improver_rows(frame: DataFrame) -> Rows:
+    columns = (frame[name] for name in ImproverRow._fields)
+    return [ImproverRow(*values) for values in zip(*columns, strict=True)]
+
+
+def _once(rows: Rows, block: int) -> Rows:
+    """Those of one block by task and repeat, the first of each."""
+    once = {(r.task, r.repeat): r for r in reversed(rows) if r.block == block}
     return [once[key] for key in sorted(once)]
 
 

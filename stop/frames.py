@@ -159,6 +159,9 @@ class Run:
         lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
         return [line for line in lines if line.startswith(b'{"kind":"call"')]
 
+    def __repr__(self) -> str:
+        return f"Run({self.path.resolve().name!r})"
+
     def _repr_html_(self) -> str:
         """For notebooks: what the run is and how far it came."""
         config, best = self.settings["config"], self.best
@@ -173,7 +176,7 @@ class Run:
             "calls": self.llm_calls,
             "incidents": len(self.rows("incidents.jsonl")),
         }
-        return table(f"run {self.path}", shown)
+        return table(f"run {self.path.resolve().name}", shown)
 
     def _on_test(self, best: int) -> str:
         found = {("seed" if i == 0 else f"version {i}"): self.test_utility(i) for i in sorted({0, best})}

@@ -22,6 +22,7 @@ import stop
 from stop.analysis.edits import edit
 from stop.analysis.gain import difference
 from stop.analysis.strategies import Generation, along
+from stop.chain import BadFolder
 from stop.frames import Run
 
 COLUMNS = ("run", "versions that ran", "longest kept chain", "chain", "strategy changes", "last minus seed")
@@ -32,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("runs", nargs="+", metavar="RUN", help="a run folder")
     p.add_argument("--generations", type=int, default=3, help="that a chain has at the least (default: 3)")
     asked = p.parse_args(argv)
-    runs = [stop.load(path) for path in asked.runs]
+    try:
+        runs = [stop.load(path) for path in asked.runs]
+    except BadFolder as error:
+        p.error(str(error))
     print(f"| {' | '.join(COLUMNS)} |\n" + "|---" * len(COLUMNS) + "|")
     found = {run.path.name: chains(run) for run in runs}
     for run in runs:

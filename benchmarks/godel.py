@@ -21,6 +21,7 @@ from pathlib import Path
 
 import stop
 from stop.analysis.intervals import stratified_mean
+from stop.arguments import number
 from stop.improve import Arm
 from stop.run import main as run_main
 from stop.scaffold import read_scaffold
@@ -45,9 +46,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The Gödel agent on single tasks, over seeds.")
     parser.add_argument("tasks", nargs="+", metavar="TASK")
     parser.add_argument(
-        "--seeds", type=int, default=10, metavar="N", help="runs per task, seeds 0 to N-1 (default: 10)"
+        "--seeds", type=number(1, "runs"), default=10, metavar="N", help="runs per task, seeds 0 to N-1 (default: 10)"
     )
-    parser.add_argument("--steps", type=int, default=30, metavar="N", help="evaluations per run (default: 30)")
+    what = "evaluations per run (default: 30)"
+    parser.add_argument("--steps", type=number(1, "evaluations"), default=30, metavar="N", help=what)
     parser.add_argument("--agent", default="closed", choices=["closed", "free"], help="default: closed")
     parser.add_argument("--model", default="mutation", metavar="SPEC", help="default: mutation")
     parser.add_argument("--out", type=Path, default=Path("results/godel"), metavar="DIR", help="folder of the runs")

@@ -41,6 +41,7 @@ from dataclasses import dataclass
 
 from stop.accept import better
 from stop.analysis.intervals import Estimate, paired_difference, stratified_mean
+from stop.arguments import named, number
 from stop.choose import POLICIES, Policy, policy
 from stop.lineage import MEASURED_BLOCK, Decision, ImproverRun, Lineage, Score, Spent, Version
 
@@ -146,11 +147,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--land", choices=LANDS, default=STATED[0], help="default: progeny")
     p.add_argument("--against", type=float, default=STATED[1], help="how far score and promise disagree (default: 2)")
-    p.add_argument("--runs", type=int, default=200, help="simulated runs of each policy (default: 200)")
+    p.add_argument("--runs", type=number(2, "runs"), default=200, help="simulated runs of each policy (default: 200)")
     p.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first of them (default: 0)")
     p.add_argument("--margin", type=float, default=MARGIN, help=f"of true score (default: {MARGIN})")
-    p.add_argument("--budget", type=int, default=720, help="improver runs of one (default: 720, some 40 steps)")
-    p.add_argument("--policies", nargs="+", default=[*POLICIES], metavar="NAME", help="default: all")
+    what = "improver runs of one (default: 720, some 40 steps)"
+    p.add_argument("--budget", type=number(1, "improver runs"), default=720, help=what)
+    kinds = named("policy", [*POLICIES])
+    p.add_argument("--policies", nargs="+", type=kinds, default=[*POLICIES], metavar="NAME", help="default: all")
     arguments = p.parse_args(argv)
     seeds = range(arguments.first, arguments.first + arguments.runs)
     scores = {}

@@ -31,11 +31,12 @@ from pathlib import Path
 from typing import Any
 
 from stop.analysis.intervals import Median, holm, median, paired_difference
+from stop.arguments import number
 from stop.improve import Arm
-from stop.scaffold import Scaffold, find_scaffold, read_scaffold
+from stop.scaffold import BadScaffold, Scaffold, UnknownScaffold, find_scaffold, read_scaffold
 from stop.session import begin
 from stop.settings import RunConfig
-from stop.task import Task, find_tasks
+from stop.task import BadTask, Task, UnknownTask, find_tasks
 
 BASELINE = "best_of_n"
 SMALLEST_SHOWN = "0.0001"  # p-value
@@ -86,15 +87,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--base-url", default="", metavar="URL", help="of the model's server")
     p.add_argument("--preset", default="", help="its budgets and sizes of tasks (default: none)")
     p.add_argument("--seeds", default="0-9", help="first-last (default: 0-9; below 1000 is for reporting only)")
-    p.add_argument("--repeats", type=int, default=2, help="improver runs per seed, task and scaffold (default: 2)")
+    what = "improver runs per seed, task and scaffold (default: 2)"
+    p.add_argument("--repeats", type=number(1, "improver runs"), default=2, help=what)
     p.add_argument("--rows", default="", metavar="FILE", help="to which rows are added, and from which it goes on")
-    p.add_argument("--workers", type=int, default=2, help="improver runs at once (default: 2)")
+    what = "improver runs at once (default: 2)"
+    p.add_argument("--workers", type=number(1, "improver runs at once"), default=2, help=what)
     asked = p.parse_args(argv)
     first, _, last = asked.seeds.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first)):
+        p.error(f"--seeds {asked.seeds!r}: give the first and the last, as in 0-9")
     seeds = range(int(first), int(last or first) + 1)
     names = asked.scaffolds.split(",") if asked.scaffolds else [f.stem for f in sorted(_folder().glob("*.py"))]
-    scaffolds = {name: read_scaffold(name) for name in dict.fromkeys([BASELINE, *names])}
-    tasks = find_tasks([asked.tasks], asked.preset)
+    try:
+        scaffolds = {name: read_scaffold(name) for name in dict.fromkeys([BASELINE, *names])}
+        tasks = find_tasks([asked.tasks], asked.preset)
+    except (BadScaffold, UnknownScaffold, BadTask, UnknownTask) as error:
+        p.error(str(error))
     found: Found = {(name, task.name): [] for name in scaffolds for task in tasks}
     rows = Rows(asked.rows)
     for seed in seeds:  # seed after seed, so that a measurement that is cut short has some of everything

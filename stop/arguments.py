@@ -152,7 +152,8 @@ def _add_what_is_run(add: Any) -> None:
     add("--preset", default="", metavar="NAME", help=what)
     add("--model", default="mutation", metavar="SPEC", help="see python -m stop.models (default: mutation)")
     add("--base-url", default="", metavar="URL", help="the model's server, for anthropic/, openai/ and dspy/ models")
-    add("--scaffold", default="seed", metavar="NAME|PATH", help="the first version (default: scaffolds/seed.py)")
+    what = "the first version (default: scaffolds/seed.py; with --mode godel: scaffolds/agents/godel.py)"
+    add("--scaffold", metavar="NAME|PATH", help=what)
     what = "stop: a scaffold rewrites itself; godel: an agent changes itself while it runs, on one task (default: stop)"
     add("--mode", default="stop", type=choice("mode", ["stop", "godel"]), help=what)
     what = "with --mode godel: closed, an agent may change its own logic; free, its actions, too (default: closed)"
@@ -165,7 +166,7 @@ def _add_what_is_run(add: Any) -> None:
     what = "with --control: take settings and the number of calls from the finished run in this folder (default: 8000 "
     what += "calls for the seed's score and all steps, those that are answered from what is known included)"
     add("--like", metavar="RUN", help=what)
-    what = "steps: attempts at a next version (default: 3; stop-paper: 6; of a control: as its calls allow)"
+    what = "steps: attempts at a next version (default: 3; stop-paper: 6; godel: 30; of a control: as its calls allow)"
     add("--generations", type=number(0, "steps"), metavar="N", help=what)
     what = "improver runs per task, on train and on val; test takes 2R+2 (default: 3; stop-paper: 5, 5; local: 3, 3)"
     add("--repeats", type=number(1, "improver runs per task"), metavar="R", help=what)

@@ -216,7 +216,7 @@ class Hgm(Policy):
     the first measurement comes before step 29.
     """
 
-    alpha: float = number(0.6, 0.05, 1.0)
+    alpha: float = number(0.6, 0.3, 1.0)
 
     def shares(self, state: State) -> Shares:
         own = _evidence(state.lineage)
@@ -367,6 +367,8 @@ def policy(spec: str) -> Policy:
         if key not in numbers:
             has = _found(key, numbers) if numbers else f"{name} has no numbers to set"
             raise BadPolicy(f"--policy {spec}: no number {key!r}; {has}. Give NAME:KEY=VALUE,KEY=VALUE.")
+        if key in values:
+            raise BadPolicy(f"--policy {spec}: {key} is given twice. Give it once.")
         values[key] = _value(spec, text, numbers[key])
     return kind(**values)
 

@@ -47,6 +47,7 @@ class Contender:
     run: str
     version: int
     sha: str
+    measure: str  # what its utilities are: meta-utilities, or an agent's own utility
     tasks: dict[str, str]  # name -> sha
     seed: int  # of the run
     block: int | None  # of test; None if it was not looked at
@@ -199,7 +200,7 @@ def _contender(run: Run, outcomes: Sequence[dict[str, Any]], version: int) -> Co
     block = min(blocks, default=None)
     return Contender(
         run.path.resolve().name + (f" version {version}" if version != run.best else ""), str(run.path.resolve()),
-        version, run.sha(version), {name: task["sha"] for name, task in run.settings["tasks"].items()},
+        version, run.sha(version), run.measure, {name: task["sha"] for name, task in run.settings["tasks"].items()},
         run.settings["config"]["seed"], block,
         {} if block is None else utilities(outcomes, version, "test", block),
     )  # fmt: skip
@@ -228,6 +229,8 @@ def not_comparable(a: Contender, b: Contender) -> str:
     for one in (a, b):
         if one.block is None:
             return f"{one.name} was not looked at on test"
+    if a.measure != b.measure:
+        return f"{a.name} is scored by its {a.measure}, {b.name} by its {b.measure}"
     if a.tasks.keys() != b.tasks.keys():
         differ = sorted(a.tasks.keys() ^ b.tasks.keys())
         return f"only one of them has {'the task' if len(differ) == 1 else 'the tasks'} {', '.join(differ)}"

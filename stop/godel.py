@@ -27,8 +27,9 @@ from stop.meta import TRAIN_BLOCK, Bench
 from stop.neutral import neutral
 from stop.rewrite import Judged, ModelHandle
 from stop.sandbox import Child, Handle, Limits, Method, Ran, Refused, Text, unless_lost, wire
-from stop.scaffold import BadScaffold, Scaffold, canonical, find_scaffold, sha
+from stop.scaffold import BadScaffold, Scaffold, canonical, check_entry, find_scaffold, sha
 from stop.settings import RunConfig
+from stop.syntax import parse
 from stop.task import Split, Task
 
 EVOLVE = "evolve"
@@ -59,8 +60,10 @@ def read_agent(name: str, tasks: Sequence[Task]) -> Scaffold:
         found, theirs = definitions(text), definitions(task.seed_source)
     except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise BadScaffold(f"agent {path}: {error}. Compare it with scaffolds/agents/godel.py.") from None
-    if EVOLVE not in found:
-        raise BadScaffold(f"agent {path}: defines no function {EVOLVE}({', '.join(PARAMETERS)}).")
+    try:
+        check_entry(parse(text), EVOLVE, PARAMETERS)
+    except BadScaffold as error:
+        raise BadScaffold(f"agent {path}: {error}. Compare it with scaffolds/agents/godel.py.") from None
     if both := sorted(set(found) & set(theirs)):
         raise BadScaffold(f"agent {path}: {both[0]!r} is defined by the task {task.name} too. Rename it in the agent.")
     module = f"{text.rstrip()}\n\n\n{task.seed_source.strip()}\n"

@@ -365,7 +365,8 @@ def _told_apart(verdict: Verdict, parent: Version, rival: Version) -> Verdict:
     """Names what a child was compared with where that is not its parent."""
     if rival.id == parent.id or "parent" not in verdict.evidence:
         return verdict
-    why = f"{verdict.why} (compared with the current version, {rival.id}, not with its parent, {parent.id})"
+    why = verdict.why.replace("the parent's", "the current version's")
+    why += f" (compared with the current version, {rival.id}, not with its parent, {parent.id})"
     return replace(verdict, why=why, evidence={**verdict.evidence, "compared_with": rival.id})
 
 

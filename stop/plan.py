@@ -12,6 +12,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stop.chain import FORMAT, BadFolder, Record, read_run
 from stop.controls import arm_of
@@ -174,9 +175,11 @@ def check_same(plan: Plan, model_id: str) -> None:
     wanted, found = plan.record(model_id), checked_run(out)
     then_set = RunConfig.of(found["config"]).record()  # with the defaults of settings that it was made without
     fixed = [k for k in wanted["config"] if k not in (*MAY_CHANGE, *BY_CONTENT)]
-    pairs = [(f"config {k}", wanted["config"][k], then_set[k]) for k in fixed]
+    pairs: list[tuple[str, Any, Any]] = [
+        ("tasks", list(wanted["tasks"]), list(found["tasks"]))
+    ]  # first what explains other differences
+    pairs += [(f"config {k}", wanted["config"][k], then_set[k]) for k in sorted(fixed, key=lambda k: k != "agent")]
     pairs += [(k, wanted[k], found.get(k)) for k in ("format", "model", "scaffold")]
-    pairs += [("tasks", list(wanted["tasks"]), list(found["tasks"]))]
     for task, shas in wanted["tasks"].items():
         pairs += [(f"task {task} ({key})", shas[key], found["tasks"].get(task, {}).get(key)) for key in shas]
     for name, now, then in pairs:

@@ -139,9 +139,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _first_version(arguments: argparse.Namespace) -> str:
-    """The scaffold's or agent's name: an agent's, too, is seldom given."""
-    unnamed = arguments.scaffold == run_parser().get_default("scaffold")
-    return "godel" if arguments.mode == "godel" and unnamed else str(arguments.scaffold)
+    """The scaffold's or agent's name."""
+    return str(arguments.scaffold or ("godel" if arguments.mode == "godel" else "seed"))
 
 
 def _plan_like(arguments: argparse.Namespace) -> Plan:

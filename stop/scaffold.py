@@ -10,6 +10,7 @@ import difflib
 import functools
 import hashlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,21 +43,22 @@ class Scaffold:
             tree = parse(source)
         except SyntaxError as error:
             raise BadScaffold(f"does not parse: {error.msg}") from None
-        _check_entry(tree)
+        check_entry(tree, ENTRY, PARAMETERS)
         return cls(source, sha(source))
 
 
-def _check_entry(tree: ast.Module) -> None:
-    found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == ENTRY]
+def check_entry(tree: ast.Module, entry: str, parameters: Sequence[str]) -> None:
+    """Raises BadScaffold unless the last function of that name can be called with these three parameters."""
+    found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == entry]
     if not found:
-        raise BadScaffold(f"defines no function {ENTRY}({', '.join(PARAMETERS)}) at its top level")
+        raise BadScaffold(f"defines no function {entry}({', '.join(parameters)}) at its top level")
     arguments = found[-1].args
     positional = [a.arg for a in arguments.posonlyargs + arguments.args]
     required = positional[: len(positional) - len(arguments.defaults)]
     needed = [a for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
-    if positional[:3] != list(PARAMETERS) or len(required) > 3 or needed:
+    if positional[:3] != list(parameters) or len(required) > 3 or needed:
         shown = ", ".join(positional + [f"*, {a.arg}" for a in needed])
-        raise BadScaffold(f"{ENTRY} has the parameters ({shown}), not ({', '.join(PARAMETERS)})")
+        raise BadScaffold(f"{entry} has the parameters ({shown}), not ({', '.join(parameters)})")
 
 
 def digest(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stop.arguments import LEAST_SHARE
+from stop.arguments import AGENTS, LEAST_SHARE
 from stop.budget import RunBudget
 
 DEFAULT_SET = "quick"
@@ -14,6 +14,10 @@ DEFAULT_SET = "quick"
 GODEL = {
     "accept": "better", "generations": 30, "repeats": 1, "test_repeats": 1, "noise_repeats": 0, "canary": False,
     "prompts_per_improver_run": 12,
+}  # fmt: skip
+OF_AGENTS = {  # what no run with an agent can have otherwise
+    "policy": "chain", "accept": "better", "repeats": 1, "test_repeats": 1, "noise_repeats": 0, "canary": False,
+    "control": "",
 }  # fmt: skip
 CONTROL_CALLS = 8000  # of a control that is like no run: search_calls, about what the default run asks for
 CONTROL_STEPS = 1000  # the most steps of a control, which takes as many as its calls allow
@@ -98,8 +102,20 @@ class RunConfig:
                 raise ValueError(f"{name} {getattr(self, name)!r}: give a number from {LEAST_SHARE:g} to below 1")
         if self.most_repeats < 1:
             raise ValueError(f"most_repeats {self.most_repeats!r}: give 1 or more")
+        if self.agent:
+            self._check_agent()
         if self.noise_repeats == 1 or self.noise_repeats < 0:
             raise ValueError(f"noise_repeats {self.noise_repeats!r}: give 0, or 2 or more: one run shows no spread")
+
+    def _check_agent(self) -> None:
+        if self.agent not in AGENTS:
+            raise ValueError(f"agent {self.agent!r}: give {' or '.join(AGENTS)}")
+        for name, only in OF_AGENTS.items():
+            if getattr(self, name) != only:
+                raise ValueError(
+                    f"{name} {getattr(self, name)!r} does not go with an agent, which goes on from its last kept "
+                    f"version and is scored once on each val block: leave it at {only!r}"
+                )
 
     def record(self) -> dict[str, Any]:
         return {**asdict(self), "tasks": list(self.tasks)}

@@ -281,3 +281,25 @@ def test_the_dry_run_of_an_agent_counts_turns_and_steps(cut: Path, stop_run: Cal
 def test_what_cannot_be_meant_is_one_line(argv: list[str], why: str, stop_run: Callable[..., Said]) -> None:
     said = stop_run(*argv)
     assert said.status == 2 and why in said.line
+
+
+@pytest.mark.parametrize(
+    "setting", [{"policy": "dgm"}, {"accept": "always"}, {"repeats": 2}, {"noise_repeats": 2}, {"canary": True},
+                {"control": "identity"}, {"agent": "open"}]
+)  # fmt: skip
+def test_a_session_with_an_agent_refuses_what_does_not_go_with_it(setting: dict, cut: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not go with an agent|give closed or free"):
+        begin(str(cut), out=tmp_path / "run", **{"agent": "closed", **setting})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scaffold_is_no_agent_and_an_agent_is_called_with_three_things(
+    cut: Path, tmp_path: Path, stop_run: Callable[..., Said]
+) -> None:
+    (tmp_path / "short.py").write_text("def evolve(observations):\n    return 1\n")
+    for scaffold, why in (
+        ("seed", "no agent 'seed'"),
+        (tmp_path / "short.py", "evolve has the parameters (observations)"),
+    ):
+        said = stop_run(cut, "--mode", "godel", "--scaffold", scaffold, "--out", tmp_path / "run")
+        assert said.status == 2 and why in said.lines[-1] and not (tmp_path / "run").exists()

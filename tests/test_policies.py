@@ -252,7 +252,7 @@ def test_a_resume_under_another_policy_or_number_is_refused(
         (["--policy", "hgn"], "no policy 'hgn'; nearest: hgm"),
         (
             ["--policy", "hgm:alpha=7"],
-            "--policy hgm:alpha=7: alpha '7': give a number from 0.05 to 1 (published: 0.6).",
+            "--policy hgm:alpha=7: alpha '7': give a number from 0.3 to 1 (published: 0.6).",
         ),
         (["--policy", "random", "--control", "random-parent"], "the policy is 'random' as it is."),
     ],

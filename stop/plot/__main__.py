@@ -37,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             _write({"compared": lambda: compared(runs, over)}, Path(arguments.out or runs[0].path), arguments)
     except BrokenPipeError:
         raise  # see piped
-    except (BadFolder, LookupError, ValueError, OSError) as error:
+    except (BadFolder, LookupError, ValueError) as error:
         parser.error(neutral(str(error), most=400))
+    except OSError as error:
+        where = arguments.out or ", ".join(arguments.runs)
+        parser.error(neutral(f"{where}: {error.strerror or error}. Give another folder with --out.", most=400))
     return 0
 
 

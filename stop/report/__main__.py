@@ -28,8 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(neutral(str(path)))
     except BrokenPipeError:
         raise  # see piped
-    except (BadFolder, LookupError, OSError) as error:
+    except (BadFolder, LookupError) as error:
         parser.error(neutral(str(error), most=400))
+    except OSError as error:
+        where = arguments.out or arguments.runs[0]
+        parser.error(neutral(f"{where}: {error.strerror or error}. Give another file with --out.", most=400))
     return 0
 
 

@@ -76,6 +76,28 @@ class Run:
     def calls(self) -> DataFrame:
         return self._frame("calls.jsonl", ["key", "draw", "model", "system", "messages", "temperature", "reply"])
 
+    def exchanges(self, containing: str = "") -> DataFrame:
+        """Prompts and replies in whole texts: unit, system, message (the last turn), reply, stop_reason.
+
+        containing: only those whose message holds this text. Texts are the model's, and hostile where they are shown.
+        Raises OSError if a file of texts/ is missing.
+        """
+        from pandas import DataFrame
+
+        rows = [
+            {"unit": r["unit"], "system": self._text(r["system"]), "message": self._text(r["messages"][-1]),
+             "reply": r["reply"], "stop_reason": r["stop_reason"]}
+            for r in self.rows("calls.jsonl")
+        ]  # fmt: skip
+        names = ["unit", "system", "message", "reply", "stop_reason"]
+        return DataFrame([r for r in rows if containing in r["message"]], columns=names)
+
+    def _text(self, part: Record) -> str:
+        """Of a system text or a turn: in the record itself, or in texts/ under its sha."""
+        if "sha" not in part:
+            return str(part["text"])
+        return (self.path / "texts" / str(part["sha"])).read_text(encoding="utf-8", errors="surrogatepass")
+
     @functools.cached_property
     def incidents(self) -> DataFrame:
         return self._frame("incidents.jsonl", ["unit", "kind", "task", "sha", "detail"])

@@ -76,6 +76,31 @@ class Run:
     def calls(self) -> DataFrame:
         return self._frame("calls.jsonl", ["key", "draw", "model", "system", "messages", "temperature", "reply"])
 
+    def exchanges(self, containing: str = "") -> DataFrame:
+        """Prompts and replies in whole texts: unit, system, message (the last turn), reply, stop_reason.
+
+        containing: only those whose message holds this text. Texts are the model's, and hostile where they are shown.
+        """
+        from pandas import DataFrame
+
+        rows = [
+            {"unit": r["unit"], "system": self.text(r["system"]), "message": self.text(r["messages"][-1]),
+             "reply": r["reply"], "stop_reason": r["stop_reason"]}
+            for r in self.rows("calls.jsonl")
+        ]  # fmt: skip
+        names = ["unit", "system", "message", "reply", "stop_reason"]
+        return DataFrame([r for r in rows if containing in r["message"]], columns=names)
+
+    def text(self, part: Record) -> str:
+        """Of a system text or a turn, from the record itself or from texts/; where it is missing, it says so."""
+        return self._stored(str(part["sha"])) if "sha" in part else str(part.get("text", ""))
+
+    @functools.cache  # noqa: B019 - as for `rows`
+    def _stored(self, sha: str) -> str:
+        file = self.path / "texts" / sha
+        known = sha.isalnum() and file.is_file()
+        return file.read_text(encoding="utf-8", errors="surrogatepass") if known else f"texts/{sha} is missing"
+
     @functools.cached_property
     def incidents(self) -> DataFrame:
         return self._frame("incidents.jsonl", ["unit", "kind", "task", "sha", "detail"])

@@ -24,3 +24,11 @@ def test_a_recorded_run_replays_without_its_model(path: Path, capsys: pytest.Cap
 def test_the_recorded_runs_are_small_and_there_is_one_by_a_real_model() -> None:
     assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) <= MOST_BYTES
     assert any(stop.load(path).settings["model"].startswith(("openai/", "gguf:")) for path in RUNS)
+
+
+def test_prompts_and_replies_are_given_in_whole_texts() -> None:
+    run = stop.load(FOLDER / "served-seed")
+    found = run.exchanges()
+    assert len(found) == len(run.rows("calls.jsonl")) and all("Improve the program." in m for m in found.message)
+    some = run.exchanges(containing="def algorithm(flow, distance, preference):")
+    assert len(some) == 6 and list(run.exchanges(containing="in no prompt").columns) == list(found.columns)

@@ -60,36 +60,23 @@ class _Texts:
         self.table: list[str] = []
         self._run = run
         self._places: dict[str, int] = {}
-        self._whole: dict[str, str] = {}
 
     def ordered(self, rows: Sequence[Record], source: str) -> list[Record]:
         """The first rows, those whose prompt holds the source before the others."""
-        own = [row for row in rows if source and any(source in self._text(m) for m in row.get("messages", ()))]
+        own = [row for row in rows if source and any(source in self._run.text(m) for m in row.get("messages", ()))]
         taken = {id(row) for row in own}
         return [*own, *(row for row in rows if id(row) not in taken)][:MOST_CALLS]
 
     def shown(self, row: Record) -> tuple[Record, int]:
         """What the page needs of a call, and how many characters of JSON it adds."""
         before = len(self.table)
-        asked = [[str(m.get("role", "")), self._place(self._text(m))] for m in row.get("messages", ())]
+        asked = [[str(m.get("role", "")), self._place(self._run.text(m))] for m in row.get("messages", ())]
         found = {
-            "system": self._place(self._text(row.get("system", {}))), "messages": asked,
+            "system": self._place(self._run.text(row.get("system", {}))), "messages": asked,
             "reply": self._place(row["reply"]), "temperature": row.get("temperature"),
             "tokens": [row.get("input_tokens"), row.get("output_tokens")], "ended": neutral(row.get("stop_reason", "")),
         }  # fmt: skip
         return found, len(embedded(found)) + sum(len(embedded(text)) + 1 for text in self.table[before:])
-
-    def _text(self, part: Record) -> str:
-        """Of a system text or a turn: in the record itself, or in texts/ under its sha."""
-        if "sha" not in part:
-            return str(part.get("text", ""))
-        sha = str(part["sha"])
-        if sha not in self._whole:
-            file = self._run.path / "texts" / sha
-            known = sha.isalnum() and file.is_file()
-            missing = f"texts/{sha} is missing"
-            self._whole[sha] = file.read_text(encoding="utf-8", errors="surrogatepass") if known else missing
-        return self._whole[sha]
 
     def _place(self, text: str) -> int:
         if text not in self._places:

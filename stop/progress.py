@@ -1,9 +1,14 @@
-"""What a user sees while a run goes on, on stderr: a live line on a terminal, else one plain line per event."""
+"""What a user sees while a run goes on.
+
+On stderr: a live line on a terminal, else one plain line per event. In a notebook: one line under the cell at work.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -53,3 +58,40 @@ class Progress:
             if self._live is not None:
                 done = f"{self._counts['candidate']} improvers scored, {self._counts['run']} improver runs"
                 self._live.update(self._bar, description=done)
+
+
+class InNotebook:
+    """One line under each cell that works: what is being done and how far it is; in the end the last event."""
+
+    SECONDS = 0.5  # between two updates of the count
+
+    def __init__(self, shell: Any) -> None:
+        """shell: IPython's."""
+        self._shell, self._lock = shell, threading.Lock()
+        self._cell, self._event, self._shown = -1, "", 0.0
+        self._runs = 0  # since the last event
+
+    def tell(self, event: str) -> None:
+        with self._lock:
+            self._event, self._runs = neutral(event, most=400), 0
+            self._show(self._event)
+
+    def notify(self, what: str) -> None:
+        with self._lock:
+            self._runs += what == "run"
+            if self._event and time.monotonic() > self._shown + self.SECONDS:
+                self._show(f"{self._event} ... {self._runs} improver runs")
+
+    def _show(self, line: str) -> None:
+        from IPython.display import display
+
+        new = self._shell.execution_count != self._cell
+        self._cell, self._shown = self._shell.execution_count, time.monotonic()
+        display({"text/plain": line}, raw=True, display_id=f"stop-{id(self)}-{self._cell}", update=not new)
+
+
+def in_notebook() -> InNotebook | None:
+    """What shows progress here; None outside of notebooks."""
+    found: Callable[[], Any] | None = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = found() if found else None
+    return InNotebook(shell) if hasattr(shell, "kernel") else None

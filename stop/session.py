@@ -30,6 +30,7 @@ from stop.meta import TRAIN_BLOCK, Bench
 from stop.model import LanguageModel, Reply, Request, open_model
 from stop.model.remote import MOST_IN_FLIGHT, RemoteModel, costs_money
 from stop.plan import Means, Plan, check_budget, check_out, check_same, level, other_packages
+from stop.progress import in_notebook
 from stop.records import CannotWrite, Records
 from stop.sandbox import Sandbox, SandboxError, unless_lost
 from stop.scaffold import read_scaffold
@@ -201,13 +202,14 @@ class _Metered:
 
 def begin(
     *names: str, out: str | Path, workers: int = 2, preset: str = "", cache: str | Path | None = None,
-    no_cache: bool = False, look_again: bool = False, **settings: Any,
+    no_cache: bool = False, look_again: bool = False, quiet: bool = False, **settings: Any,
 ) -> Session:  # fmt: skip
     """A session for notebooks: tasks or sets by name (default: the preset's or quick), RunConfig's settings by keyword.
 
     cache, no_cache: where replies are shared with other runs, as with --cache and --no-cache. look_again: test may be
     looked at although it was before, as with --look-again. control: as with --control, with the same calls by default.
-    agent: closed or free, for what --mode godel does.
+    agent: closed or free, for what --mode godel does. The folder is that of a run: the command line goes on from it,
+    and a session from what the command line left. In a notebook each cell at work says how far it is, unless quiet.
     Raises UnknownTask, UnknownPreset, BadTask, UnknownScaffold, UnknownModel, BadControl, BadPolicy, BadFolder,
     CannotWrite, SandboxError: one clear line.
     """
@@ -222,7 +224,10 @@ def begin(
     means = Means(Path(out), workers, Path(cache) if cache else None, no_cache, look_again)
     scaffold = read_agent(config.scaffold, tasks) if config.agent else read_scaffold(config.scaffold)
     plan = Plan(config, tasks, scaffold, means)
-    return Session(plan, tell=lambda event: None, notify=lambda what: None)
+    shown = None if quiet else in_notebook()
+    if shown is None:
+        return Session(plan, tell=lambda event: None, notify=lambda what: None)
+    return Session(plan, shown.tell, shown.notify)
 
 
 def _sandbox(stack: ExitStack, level: str) -> Sandbox:

@@ -6,8 +6,11 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from stop.progress import InNotebook, in_notebook
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|/var/folders/|[A-Z]:\\\\Users)")
@@ -19,7 +22,9 @@ def cells(path: Path, kind: str) -> list[dict]:
 
 
 def code(cell: dict) -> str:
-    """The source of a cell without its magics."""
+    """The source of a cell without its magics; none where it is a file that the cell writes."""
+    if cell["source"][:1] and cell["source"][0].startswith("%%writefile"):
+        return ""
     return "".join(line for line in cell["source"] if not line.startswith(("%", "!")))
 
 
@@ -73,6 +78,7 @@ def test_a_notebook_defines_nothing_and_installs_nothing(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_cell_is_short_and_every_notebook_checks_its_claims(path: Path) -> None:
     sources = [code(cell) for cell in cells(path, "code")]
+    assert max(len([line for line in cell["source"] if line.strip()]) for cell in cells(path, "code")) <= 17
     assert max(source.count("\n") + 1 for source in sources) <= 15
     assert sum("assert " in source for source in sources) >= 3
     assert "import " in sources[0]
@@ -93,3 +99,28 @@ def test_outputs_are_committed_and_metadata_is_not(path: Path) -> None:
     assert all(not cell["metadata"] for cell in notebook["cells"])
     outputs = [o for cell in cells(path, "code") for o in cell["outputs"]]
     assert outputs and not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+
+
+def test_a_cell_at_work_says_how_far_it_is_in_one_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = pytest.importorskip("IPython.display")
+    shell = SimpleNamespace(kernel=object(), execution_count=3)
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr(InNotebook, "SECONDS", -1.0)
+    shown: list[tuple[str, str, bool]] = []
+    monkeypatch.setattr(
+        display, "display", lambda data, raw, display_id, update: shown.append((data["text/plain"], display_id, update))
+    )
+    progress = in_notebook()
+    assert progress is not None
+    progress.tell("step 1: version 0 rewrites itself\x1b[2J")
+    progress.notify("candidate"), progress.notify("run")
+    shell.execution_count = 4
+    progress.tell("step 2")
+    texts, lines, updates = zip(*shown, strict=True)
+    assert texts[0].startswith("step 1: version 0 rewrites itself") and "\x1b" not in texts[0]
+    assert texts[2] == f"{texts[0]} ... 1 improver runs" and texts[3] == "step 2"
+    assert updates == (False, True, True, False) and lines[0] == lines[1] == lines[2] != lines[3]
+
+
+def test_outside_of_a_notebook_nothing_is_shown() -> None:
+    assert in_notebook() is None

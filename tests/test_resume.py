@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import ONE, Said, answered, contents, records, small_task
+from conftest import ONE, Background, Said, answered, contents, records, small_task
 
 from stop.model import Request
 from stop.run import main
@@ -336,3 +337,35 @@ def test_what_is_asked_beside_the_units_stays_out_of_their_records_and_is_known_
     rows = [json.loads(line) for line in (out / "pending.jsonl").open()]
     assert [row["messages"][0]["text"] for row in rows] == ["between", "during"]
     assert "equal" in stop_run("--replay", "--out", out).out
+
+
+def test_a_run_that_was_stepped_in_a_notebook_is_continued_by_the_command_line(
+    tiny: list[str], tiny_run: Path, tmp_path: Path
+) -> None:
+    with begin(tiny[0], out=tmp_path / "tiny", **as_tiny(tiny)) as session:  # each line as in a cell of its own
+        session.score_seed()
+        session.step()
+    assert main([*tiny, "--out", str(tmp_path / "tiny")]) == 0
+    assert records(tmp_path / "tiny") == records(tiny_run)
+
+
+def test_a_run_that_the_command_line_left_is_stepped_on_in_a_notebook(
+    tiny: list[str], tiny_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tiny"
+    process = Background(*tiny, "--out", out)
+    while not (out / "decisions.jsonl").exists():  # the seed is scored
+        time.sleep(0.005)
+    process.signal(signal.SIGKILL)
+    process.wait()
+    with begin(tiny[0], out=out, **as_tiny(tiny)) as session:
+        while session.recorded.steps < 2:
+            session.step()
+        if not session.recorded.settings["looks"]["test"]:
+            session.look_at_test()
+    assert records(out) == records(tiny_run)
+
+
+def as_tiny(tiny: list[str]) -> dict[str, Any]:
+    """The settings of a tiny run for `begin`."""
+    return {"scaffold": tiny[2], "generations": 2, "repeats": 1, "test_repeats": 4, "noise_repeats": 2}

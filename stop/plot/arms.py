@@ -78,7 +78,7 @@ def _draw_gains(axes: Axes, found: Sequence[Summary], names: Sequence[str]) -> N
         gain, colour = one.gain_on_test, COLOURS[y % len(COLOURS)]
         if gain is None:
             said = "the seed is the best" if one.best == 0 else "not looked at"
-            axes.text(0, y, said, fontsize=8, va="center", ha="center", color=DARK, backgroundcolor="white")
+            axes.annotate(said, (0.04, y), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=DARK)
             continue
         interval = gain.interval()
         if interval:

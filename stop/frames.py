@@ -233,7 +233,7 @@ class Run:
         """The records of one chained file, up to the first line that does not hold."""
         return read_lines(self.path / name)[0]
 
-    def in_parts(self, name: str, rows: int = 50_000) -> Iterator[DataFrame]:
+    def in_parts(self, name: str, rows: int = 10_000) -> Iterator[DataFrame]:
         """The records of one chained file as frames of at most `rows` rows, read as they are asked for.
 
         For runs whose records do not fit into memory. Ends, as `rows`, at the first line that does not hold.

@@ -6,11 +6,12 @@ it asked for: proposals, train, val of the child and of its parent; the look at 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stop.analysis.intervals import Estimate
 from stop.analysis.measure import Measure, combined
-from stop.analysis.recorded import Recorded, incumbents, mean_of, own_runs, utilities, versions
+from stop.analysis.recorded import Recorded, Rows, incumbents, mean_of, own_runs, utilities, versions
 
 COSTS = ("steps", "llm_calls", "tokens", "usd", "seconds")
 
@@ -33,19 +34,20 @@ class Curve:
     why: str = ""
 
 
-def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
+def anytime(run: Recorded, cost: str = "llm_calls", own: Mapping[int, Rows] | None = None) -> Curve:
     """The value of the incumbent against what was spent: what one would have had, had the run been stopped there.
 
     Definition: V(c) = meta-utility on val of the version that stood last when the units that cost c in all were over.
     cost: steps, llm_calls (nominal, cached ones too), tokens (in and out), usd (nominal, of recorded prices), seconds
     (really passed, of finished units, waiting for the model included; of a unit that a kill cut short only those of the
-    sitting that ended it). Values in [0, score_cap]. Each version keeps the value
-    of the block that it was first judged on, so V may fall, and what was kept for a high value is a little flattered:
-    regression to the mean is not taken out. Source: anytime algorithms, Zilberstein, Using Anytime Algorithms in
-    Intelligent Systems, AI Magazine 17(3), 1996. Not defined: no points, and why. Raises ValueError for another cost.
+    sitting that ended it). Values in [0, score_cap]. Each version keeps the value of the block that it was first judged
+    on, so V may fall, and what was kept for a high value is a little flattered: regression to the mean is not taken
+    out. own: what `own_runs` gave before, to spare that reading. Source: anytime algorithms, Zilberstein, Using Anytime
+    Algorithms in Intelligent Systems, AI Magazine 17(3), 1996. Not defined: no points, and why. Raises ValueError for
+    another cost.
     """
     spent, why = spending(run, cost)
-    stood, own = incumbents(run), own_runs(run)
+    stood, own = incumbents(run), own_runs(run) if own is None else own
     values: dict[int, Estimate | None] = {}  # a version often stands for long
     points = []
     for version, total in spent.items():
@@ -59,12 +61,12 @@ def anytime(run: Recorded, cost: str = "llm_calls") -> Curve:
     return Curve(cost, tuple(points), why)
 
 
-def best_so_far(run: Recorded, cost: str = "llm_calls") -> Curve:
+def best_so_far(run: Recorded, cost: str = "llm_calls", own: Mapping[int, Rows] | None = None) -> Curve:
     """The running maximum of `anytime`: never falls. The maximum of noisy values is biased upwards.
 
     Definition: B(c) = max of V(c') over c' <= c. Range, units and source as `anytime`.
     """
-    curve = anytime(run, cost)
+    curve = anytime(run, cost, own)
     points: list[Point] = []
     for point in curve.points:
         better = not points or point.value.mean > points[-1].value.mean

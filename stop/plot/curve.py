@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from stop.analysis.curves import Point
     from stop.analysis.measure import Measure
     from stop.frames import Run
     from stop.lineage import Version
@@ -32,7 +33,7 @@ def curve(run: Run, over: str = "steps") -> Figure:
     over: the horizontal axis: steps, llm_calls, tokens, usd or seconds. Raises LookupError without a version, or where
     what was spent is not known; ValueError for another axis.
     """
-    from stop.analysis.curves import spending
+    from stop.analysis.curves import best_so_far, spending
     from stop.analysis.gaps import meta_utilities
     from stop.analysis.recorded import own_runs
     from stop.lineage import RUNNABLE
@@ -46,7 +47,7 @@ def curve(run: Run, over: str = "steps") -> Figure:
     standing = [v for v in versions if run.standing.get(v.id) in RUNNABLE][-MOST_MEASURED:]
     with styled():
         figure, axes, beside = _panels(bool(tested))
-        _draw_best(axes, run, over, max(spent.values()))
+        _draw_best(axes, best_so_far(run, over, own).points, max(spent.values()))
         if detail:
             _draw_rivals(axes, run, versions, spent)
         _draw_versions(axes, run, versions, spent)
@@ -86,11 +87,8 @@ def _panels(with_test: bool) -> tuple[Figure, Axes, Axes | None]:
     return figure, left, figure.add_axes((0.81, 0.25, 0.17, 0.62), sharey=left)
 
 
-def _draw_best(axes: Axes, run: Run, over: str, end: float) -> None:
+def _draw_best(axes: Axes, points: Sequence[Point], end: float) -> None:
     """The running maximum as a staircase, and around it the 95 % interval of the version that made it."""
-    from stop.analysis.curves import best_so_far
-
-    points = best_so_far(run, over).points
     if not points:
         return
     x, y = [*(p.cost for p in points), end], [*(p.value.mean for p in points), points[-1].value.mean]

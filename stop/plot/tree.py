@@ -151,11 +151,12 @@ def _draw_labels(axes: Axes, run: Run, versions: Sequence[Version], places: Plac
     labels = Labels(axes, [*places.values()], marker_size(len(versions), 11) / 2, lines)
     important = {v: n for n, v in enumerate([*path[:1], 0, *path[1:]])}
     by_id = {v.id: v for v in versions}
+    ends = (0, run.best)
     failed = [v.id for v in versions if v.detail and v.id not in important]
     rest = [v.id for v in versions if v.id not in important and not v.detail]
     for i in [*sorted(important, key=important.__getitem__), *failed, *rest][:MOST_LABELS]:
         if i in by_id:
-            labels.add(_label(run, by_id[i], len(versions) <= MOST_NAMED), places[i], far=i in (0, run.best))
+            labels.add(_label(run, by_id[i], len(versions) <= MOST_NAMED), places[i], far=i in ends)
 
 
 def _label(run: Run, version: Version, all_of_it: bool) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+import stop
 from stop.chain import NEEDED, BadFolder, check_seal, link, read_lines
 from stop.records import Busy, Records
 from stop.scaffold import sha
@@ -129,3 +131,24 @@ def test_texts_are_written_once_and_keep_lone_surrogates(tmp_path: Path) -> None
     records.put("texts", "x", "other")
     assert (tmp_path / "texts" / "x").read_bytes().decode("utf-8", "surrogatepass") == "a\ud800b"
     records.close()
+
+
+def test_records_are_read_in_parts_up_to_the_first_line_that_does_not_hold(tiny_run: Path, tmp_path: Path) -> None:
+    run = stop.load(tiny_run)
+    parts = list(run.in_parts("outcomes.jsonl", 5))
+    assert [len(part) for part in parts[:-1]] == [5] * (len(parts) - 1) and len(parts) > 2
+    assert [row for part in parts for row in part.to_dict("records")] == run.outcomes.to_dict("records")
+    copy = shutil.copytree(tiny_run, tmp_path / "copy")
+    lines = (copy / "outcomes.jsonl").read_bytes().split(b"\n")
+    (copy / "outcomes.jsonl").write_bytes(b"\n".join([*lines[:7], lines[7].replace(b'"ok"', b'"no"'), *lines[8:]]))
+    assert sum(len(part) for part in stop.load(copy).in_parts("outcomes.jsonl", 5)) == 8  # the next line tells
+    assert list(stop.load(copy).in_parts("nothing.jsonl")) == []
+
+
+@pytest.mark.parametrize(
+    "line", [b' {"unit":"u"}', b'{"unit":"u"} ', b'\xef\xbb\xbf{"unit":"u"}', b'{"unit":"u"}\r', b"", b"[]"]
+)
+def test_a_line_that_no_run_writes_is_no_record(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / "incidents.jsonl").write_bytes(line + b"\n")
+    records, broken = read_lines(tmp_path / "incidents.jsonl")
+    assert records == [] and broken is not None and broken.why == "not a whole record"

@@ -6,6 +6,8 @@ their end. Writes nothing. Does not own: writing, the lock of a folder (records)
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import json
 import re
@@ -70,11 +72,24 @@ def link(line: bytes) -> str:
 def read_lines(path: Path) -> tuple[list[Record], Break | None]:
     """The records of a chained file up to the first line that does not hold, and where that is."""
     records: list[Record] = []
-    for found in each_line(path):
-        if isinstance(found, Break):
-            return records, found
-        records.append(found)
+    with collecting_later():
+        for found in each_line(path):
+            if isinstance(found, Break):
+                return records, found
+            records.append(found)
     return records, None
+
+
+@contextlib.contextmanager
+def collecting_later() -> Iterator[None]:
+    """Many small objects are made, none of them in a cycle: looking for cycles meanwhile takes a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def each_line(path: Path) -> Iterator[Record | Break]:

@@ -17,6 +17,7 @@ from stop.chain import (
     Break,
     Record,
     check_seal,
+    collecting_later,
     each_line,
     read_lines,
     read_run,
@@ -241,14 +242,20 @@ class Run:
         from pandas import DataFrame
 
         records = (found for found in each_line(self.path / name) if not isinstance(found, Break))
-        while part := list(itertools.islice(records, rows)):
-            yield DataFrame(part)
+        while True:
+            with collecting_later():
+                part = list(itertools.islice(records, rows))
+                found = DataFrame(part)
+            if not part:
+                return
+            yield found
 
     def _frame(self, name: str, columns: list[str]) -> DataFrame:
         from pandas import DataFrame
 
         rows: list[dict[str, Any]] = self.rows(name)
-        return DataFrame(rows) if rows else DataFrame(columns=columns)
+        with collecting_later():
+            return DataFrame(rows) if rows else DataFrame(columns=columns)
 
 
 def load(path: str | Path) -> Run:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Places = Mapping[int, tuple[float, float]]
 MOST_NAMED = 12  # versions, up to which each label says all
-MOST_LABELS = 300  # for which a place is sought
+MOST_LABELS = 200  # for which a place is sought
 MOST_REASON_CHARS = 24
 
 

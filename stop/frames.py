@@ -125,7 +125,7 @@ class Run:
     @property
     def measure(self) -> str:
         """What `meta_utility` of a version holds: of a Gödel agent, which is scored itself, its utility."""
-        return str(self.settings.get("measure", "meta-utility"))
+        return "utility" if self.settings.get("measure") == "utility" else "meta-utility"
 
     @property
     def steps(self) -> int:

@@ -184,7 +184,7 @@ def test_the_capital_of_both_bets_is_drawn_beside_a_decision_by_bets(tmp_path: P
         decided = {
             "unit": "u",
             "id": i,
-            "verdict": "kept",
+            "verdict": "\x1b[2J$\\frac{1}{$",
             "who": "rule",
             "rule": "paired",
             "block": 1,
@@ -199,6 +199,8 @@ def test_the_capital_of_both_bets_is_drawn_beside_a_decision_by_bets(tmp_path: P
         records.commit(rows | {"decisions.jsonl": [decided | {"evidence": bets if i else {}}]}, [])
     records.close()
     figure = decision(stop.load(tmp_path), 1)
+    save(figure, tmp_path / "drawn.svg")
+    assert "\x1b" not in texts(figure)
     won = [list(line.get_ydata()) for line in figure.axes[1].lines]
     assert won[:2] == [[3.0, 25.0], [0.5, 1e-6]] and set(won[2]) == {20.0}
     assert "bet on not better" in texts(figure) and lie_over_each_other(figure) == [] and cut_off(figure) == []
@@ -279,7 +281,7 @@ def test_a_run_without_a_look_at_test_has_no_panel_for_it(tmp_path: Path, tiny_r
 
 
 def test_foreign_text_is_no_mathematics_and_every_standing_can_be_drawn(tmp_path: Path) -> None:
-    records = Records(tmp_path, run_json(r"$\frac{1}{$", "\x1b[31mred"))
+    records = Records(tmp_path, run_json(r"$\frac{1}{$", "\x1b[31mred") | {"measure": r"$\frac{1}{$"})
     for number, standing in enumerate(["seed", *LOOKS, "never heard of"]):
         row = version(number, number - 1 if number else None).record("u") | {"n": number % 3, "status": standing}
         decided = {"unit": "u", "id": number, "verdict": standing, "evidence": {"parent": 0.4}, "why": "", "block": 0}

@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise  # see piped
     except (BadFolder, LookupError, ValueError) as error:
         parser.error(neutral(str(error), most=400))
+    except (TypeError, AttributeError) as error:
+        parser.error(neutral(f"{', '.join(arguments.runs)}: a record is not what a run writes ({error}).", most=400))
     except OSError as error:
         where = arguments.out or ", ".join(arguments.runs)
         parser.error(neutral(f"{where}: {error.strerror or error}. Give another folder with --out.", most=400))

@@ -37,7 +37,7 @@ def strategies(run: Run) -> Figure:
     born = Counter(v.generation for v in versions)
     having = Counter((name, v.generation) for v in versions for name in known[v.sha])
     names = sorted({name for name, _ in having}) or ["no strategy is recognised"]
-    generations = range(max(born) + 1)
+    generations = range(min(max(born), len(versions)) + 1)  # whatever the records say, there are no more
     path = {*ancestry(run, run.best)}
     rings = [(v.generation, names.index(name)) for v in versions if v.id in path for name in known[v.sha]]
     width, height = min(max(6.0, 0.55 * len(generations) + 3.2), 13.0), 0.4 * len(names) + 1.75

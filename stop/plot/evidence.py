@@ -179,7 +179,8 @@ def _draw_pairs(axes: Axes, run: Run, made: Record) -> None:
     axes.set_xlabel("utility: this minus the current version")
     shown = f"{found.mean:+.3f}" + (f" [{interval[0]:+.3f}, {interval[1]:+.3f}]" if interval else ", no interval")
     who = "canary: " if made["who"] == "canary" else ""
-    axes.set_title(f"{who}{made['verdict'].replace('_', ' ')}, n={len(pairs)}\n{shown}", loc="left", fontsize=9)
+    verdict = short(str(made["verdict"]).replace("_", " "), MOST_NAME_CHARS)
+    axes.set_title(f"{who}{verdict}, n={len(pairs)}\n{shown}", loc="left", fontsize=9, parse_math=False)
 
 
 def _draw_capital(axes: Axes, evidence: Record) -> None:
